@@ -1,0 +1,91 @@
+"""The bell: the one place that enqueues jobs. A lost ring costs seconds, never work: the rows in PostgreSQL are the queue."""
+
+import asyncio
+import json
+import time
+from typing import Any, TypeAlias, cast
+from uuid import UUID
+
+import structlog
+from arq.connections import ArqRedis, RedisSettings
+from redis.asyncio import ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+RECONCILE_LINK = "reconcile_link"
+
+RING_TIMEOUT_SECONDS = 0.5
+SILENCE_SECONDS = 1.0
+_PENDING = "bell"
+
+log = structlog.get_logger(__name__)
+
+# A job's name, its arguments, and the id of the request that asked for it.
+Job: TypeAlias = tuple[str, tuple[str, ...], str | None]
+
+
+def serialize(job: dict[str, Any]) -> bytes:
+    """Writes a job as JSON: with pickle, whoever can write to Redis could run code here."""
+    return json.dumps(job, default=str).encode()
+
+
+def deserialize(raw: bytes) -> dict[str, Any]:
+    """Reads a job that `serialize` wrote."""
+    return cast(dict[str, Any], json.loads(raw))
+
+
+def redis_settings(url: str) -> RedisSettings:
+    """arq's settings for a worker that outlives a restart of Redis (its defaults end the worker)."""
+    settings = RedisSettings.from_dsn(url)
+    settings.retry = Retry(ExponentialBackoff(cap=1, base=0.05), 50)
+    settings.retry_on_error = [RedisConnectionError, RedisTimeoutError, OSError]
+    settings.conn_retries = 60
+    return settings
+
+
+class Bell:
+    """Wakes workers up. With Redis away it keeps silent for a second at a time, so that writes don't wait for it."""
+
+    def __init__(self, redis_url: str, *, queue_name: str) -> None:
+        pool = ConnectionPool.from_url(redis_url, socket_timeout=RING_TIMEOUT_SECONDS, socket_connect_timeout=RING_TIMEOUT_SECONDS)
+        self.redis = ArqRedis(pool, job_serializer=serialize, job_deserializer=deserialize, default_queue_name=queue_name)
+        self._silent_until = 0.0
+
+    async def ring(self, session: AsyncSession) -> None:
+        """Sends the jobs noted on the session; called once its transaction has committed. Never raises."""
+        await self.wake(session.info.pop(_PENDING, []))
+
+    async def wake(self, jobs: list[Job], *, once: bool = False) -> None:
+        """Enqueues jobs; with `once` not those that are queued or running already. Never raises.
+
+        A ring after a commit is never merged with a running job: that job may have looked before the commit.
+        """
+        if not jobs or time.monotonic() < self._silent_until:
+            return
+        try:
+            async with asyncio.timeout(RING_TIMEOUT_SECONDS):
+                for job in dict.fromkeys(jobs):
+                    await self._enqueue(job, once=once)
+        except (RedisError, OSError, TimeoutError) as error:
+            self._silent_until = time.monotonic() + SILENCE_SECONDS
+            log.warning("bell_unheard", jobs=len(jobs), error=type(error).__name__)
+
+    async def _enqueue(self, job: Job, *, once: bool) -> None:
+        name, arguments, request_id = job
+        job_id = ":".join((name, *arguments)) if once else None
+        await self.redis.enqueue_job(name, *arguments, _job_id=job_id, request_id=request_id)
+
+    async def close(self) -> None:
+        """Closes the connections to Redis."""
+        await self.redis.aclose()
+        await self.redis.connection_pool.disconnect()
+
+
+def after_commit(session: AsyncSession, name: str, *ids: UUID) -> None:
+    """Notes a job to be sent once the session's transaction has committed; a rollback forgets it."""
+    request_id = structlog.contextvars.get_contextvars().get("request_id")
+    session.info.setdefault(_PENDING, []).append((name, tuple(map(str, ids)), request_id))

@@ -1,0 +1,98 @@
+"""The database: its two ways in (SQLAlchemy sessions to write, an asyncpg pool to read) and the one transaction of a request or job."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+STATEMENT_TIMEOUT_MS = 15_000
+CONNECT_TIMEOUT_SECONDS = 5
+
+
+def _server_settings(statement_timeout_ms: int = STATEMENT_TIMEOUT_MS) -> dict[str, str]:
+    return {
+        "timezone": "UTC",
+        "application_name": "followthrough",
+        "statement_timeout": str(statement_timeout_ms),
+        # Lists are short and rendering them is cheap: compiling a plan costs more than running it.
+        "jit": "off",
+    }
+
+
+AfterCommit = Callable[[AsyncSession], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """An open database: `sessions` for writes, `pool` for reads that PostgreSQL renders itself."""
+
+    engine: AsyncEngine
+    sessions: async_sessionmaker[AsyncSession]
+    pool: "asyncpg.Pool[asyncpg.Record]"
+
+    async def close(self) -> None:
+        """Closes every connection; waits at most a few seconds for those in use."""
+        await self.pool.close()
+        await self.engine.dispose()
+
+
+def load_tables() -> None:
+    """Imports every `domain/*/table.py`: foreign keys are strings, so a flush needs all tables to be known."""
+    for path in sorted(Path(__file__).parent.glob("*/table.py")):
+        import_module(f"domain.{path.parent.name}.table")
+    import_module("domain.trackers.link")
+    import_module("domain.trackers.route")
+
+
+def sqlalchemy_url(url: str) -> str:
+    """Turns `postgresql://…` into the form that selects SQLAlchemy's asyncpg dialect."""
+    return url.replace("postgresql://", "postgresql+asyncpg://", 1)
+
+
+def open_engine(url: str, *, pool_size: int = 10, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS) -> AsyncEngine:
+    """Makes an engine whose sessions run in UTC (a timeout of 0 is none); nothing is connected until it is used."""
+    connect_args = {"server_settings": _server_settings(statement_timeout_ms), "timeout": CONNECT_TIMEOUT_SECONDS}
+    return create_async_engine(sqlalchemy_url(url), pool_size=pool_size, max_overflow=5, connect_args=connect_args)
+
+
+async def _keep_session_state(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Skips asyncpg's reset on release: this pool runs single SELECTs only, so there is nothing to undo."""
+
+
+async def open_database(url: str, *, pool_size: int = 10) -> Database:
+    """Opens the database without connecting yet, so that a server that is away at start is an error of a request, not of the start."""
+    load_tables()
+    engine = open_engine(url, pool_size=pool_size)
+    sessions = async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False)
+    pool = await asyncpg.create_pool(
+        url,
+        min_size=0,
+        max_size=pool_size,
+        reset=_keep_session_state,
+        timeout=CONNECT_TIMEOUT_SECONDS,
+        server_settings=_server_settings(),
+    )
+    return Database(engine, sessions, pool)
+
+
+@asynccontextmanager
+async def transaction(database: Database, after_commit: AfterCommit | None = None) -> AsyncIterator[AsyncSession]:
+    """Opens one transaction: commits at the end and then calls `after_commit`; any error rolls all of it back."""
+    async with database.sessions() as session:
+        async with session.begin():
+            yield session
+        if after_commit is not None:
+            await after_commit(session)
+
+
+async def reader(session: AsyncSession) -> Any:
+    """Flushes the session and gives its bare asyncpg connection, so that a read sees what the transaction wrote."""
+    await session.flush()
+    connection = await session.connection()
+    return (await connection.get_raw_connection()).driver_connection
