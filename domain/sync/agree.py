@@ -1,0 +1,178 @@
+"""Task and issue are brought together: what each side changed since they last agreed is merged, pulled into the task and pushed to the issue."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from domain.columns import now_utc, touch
+from domain.database import transaction
+from domain.metrics import SYNC_CONFLICTS
+from domain.sync.claim import Claim, own_link, release
+from domain.sync.create import note_dropped, note_linked
+from domain.sync.desk import Desk, act_for
+from domain.sync.failure import clear_error, note_failure
+from domain.sync.inbox import waiting_entries
+from domain.sync.journal import begin_attempt, end_badly, end_well, load_attempt
+from domain.sync.local import local_fields, lock_any_task, task_changes
+from domain.sync.merge import Ages, Conflict, canon_all, merge
+from domain.sync.remote import as_json, from_json, keep_remote, kept_remote
+from domain.sync.table import InboxEntry, Operation, SyncAttempt, SyncConflict
+from domain.tasks.change import change_task
+from domain.tasks.table import Task
+from domain.trackers.connect import WEBHOOK_READERS
+from domain.trackers.contract import Failure, Fields, Receipt, RemoteIssue, TrackerError
+from domain.trackers.link import IssueLink
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A change that the issue needs, written down already: what to send, into which state, for which version of the task."""
+
+    attempt: SyncAttempt
+    issue: RemoteIssue
+    changes: Fields
+    version: int
+
+
+async def agree(desk: Desk, claim: Claim) -> None:
+    """Brings a linked task and its issue together with at most one read and one write."""
+    try:
+        issue, entries = await _remote_state(desk, claim)
+    except TrackerError as error:
+        await _note_failure(desk, claim, error)
+        return
+    push = await _merge(desk, claim, issue=issue, entries=entries)
+    if push is None:
+        return
+    try:
+        receipt = await claim.adapter.update(claim.place, push.issue, push.changes)
+    except TrackerError as error:
+        await _note_failure(desk, claim, error, attempt=push.attempt)
+    else:
+        await _note_pushed(desk, claim, push, receipt=receipt)
+
+
+async def _remote_state(desk: Desk, claim: Claim) -> tuple[RemoteIssue, list[InboxEntry]]:
+    """Gives the issue as it is now: from a waiting webhook where that is surely the latest, else by a conditional read."""
+    async with transaction(desk.database) as session:
+        entries = await waiting_entries(session, claim.link, claim.tracker.id, claim.project.remote_id)
+    hinted = _latest_hint(claim, entries)
+    if hinted is not None:
+        return hinted, entries
+    known = kept_remote(claim.link)
+    fetched = await claim.adapter.fetch(claim.place, str(claim.link.remote_id), etag=claim.link.remote_etag if known else None)
+    issue = fetched or known
+    if issue is None:
+        raise TrackerError(Failure.DEFINITE, "The tracker says that nothing changed, but nothing is known yet.", code="unavailable")
+    return issue, entries
+
+
+def _latest_hint(claim: Claim, entries: list[InboxEntry]) -> RemoteIssue | None:
+    """Reads the newest webhook, if it is newer than what was seen and alone with its instant (the tracker counts in seconds)."""
+    dated = sorted((entry.remote_version, entry.id) for entry in entries if entry.remote_version is not None)
+    if not dated or len(dated) != len(entries):
+        return None
+    newest, entry_id = dated[-1]
+    seen = claim.link.remote_version
+    if (seen is not None and newest <= seen) or sum(version == newest for version, _ in dated) > 1:
+        return None
+    entry = next(entry for entry in entries if entry.id == entry_id)
+    reader = WEBHOOK_READERS[claim.tracker.kind]
+    return reader.reread(entry.event, entry.payload, label_prefix=claim.place.label_prefix)
+
+
+async def _merge(desk: Desk, claim: Claim, *, issue: RemoteIssue, entries: list[InboxEntry]) -> Push | None:
+    """Merges, pulls into the task, and writes down what must be pushed; None when nothing must be."""
+    now = now_utc()
+    async with transaction(desk.database, desk.bell.ring) as session:
+        link = await own_link(session, claim)
+        if link is None:
+            return None
+        task = await lock_any_task(session, link.task_id)
+        await _note_read(session, entries, at=now)
+        local = await _local(desk, claim, session, task)
+        limit = claim.adapter.capabilities.title_limit
+        remote = canon_all(issue.fields, title_limit=limit)
+        merged = merge(from_json(link.base), local, remote, ages=Ages(task.updated_at, issue.version))
+        _note_conflicts(session, link, merged.conflicts, at=now)
+        await _pull(session, claim, task, pulled=merged.pull, issue=issue)
+        keep_remote(link, issue)
+        version = link.desired_version
+        link.base = link.base | as_json({f: value for f, value in merged.agreed.items() if f not in merged.push})
+        if not merged.push:
+            _settle(link, version=version, at=now)
+            return None
+        attempt = begin_attempt(session, link, Operation.UPDATE, fields=merged.push, at=now)
+        return Push(attempt, issue, merged.push, version)
+
+
+async def _local(desk: Desk, claim: Claim, session: AsyncSession, task: Task) -> Fields:
+    return await local_fields(session, task, capabilities=claim.adapter.capabilities, public_url=desk.settings.public_url)
+
+
+async def _note_read(session: AsyncSession, entries: list[InboxEntry], *, at: datetime) -> None:
+    ids = [entry.id for entry in entries]
+    for entry in await session.exec(select(InboxEntry).where(col(InboxEntry.id).in_(ids))):
+        entry.processed_at = at
+
+
+def _note_conflicts(session: AsyncSession, link: IssueLink, conflicts: tuple[Conflict, ...], *, at: datetime) -> None:
+    for conflict in conflicts:
+        session.add(
+            SyncConflict(
+                link_id=link.id,
+                field=conflict.field.value,
+                base=conflict.base,
+                local=conflict.local,
+                remote=conflict.remote,
+                winner=conflict.winner,
+                rule=conflict.rule,
+                created_at=at,
+            )
+        )
+        SYNC_CONFLICTS.labels(conflict.field.value, conflict.winner).inc()
+
+
+async def _pull(session: AsyncSession, claim: Claim, task: Task, *, pulled: Fields, issue: RemoteIssue) -> None:
+    changes, reason = task_changes(task, pulled, issue_key=issue.key, by=issue.actor)
+    if changes:
+        act = act_for(claim.tracker, by=issue.actor)
+        await change_task(session, act, task, changes, because=reason, through=claim.link.id)
+
+
+def _settle(link: IssueLink, *, version: int, at: datetime) -> None:
+    """Both sides are the same: nothing is due, unless the task was edited meanwhile."""
+    link.pushed_version = version
+    link.last_synced_at = at
+    clear_error(link)
+    touch(link, at)
+    release(link, due_at=None if link.desired_version == version else at)
+
+
+async def _note_pushed(desk: Desk, claim: Claim, push: Push, *, receipt: Receipt) -> None:
+    now = now_utc()
+    async with transaction(desk.database, desk.bell.ring) as session:
+        end_well(await load_attempt(session, push.attempt), receipt, kind=claim.tracker.kind, at=now)
+        link = await own_link(session, claim)
+        if link is None:
+            return
+        note_linked(link, receipt, at=now)
+        note_dropped(link, push.changes, receipt)
+        # What the tracker dropped would be pushed again and again: base takes what we want, the note says what became of it.
+        link.base = link.base | as_json(push.changes)
+        waiting = await waiting_entries(session, link, claim.tracker.id, claim.project.remote_id)
+        _settle(link, version=push.version, at=now)
+        if waiting:
+            link.due_at = now
+
+
+async def _note_failure(desk: Desk, claim: Claim, error: TrackerError, *, attempt: SyncAttempt | None = None) -> None:
+    now = now_utc()
+    async with transaction(desk.database, desk.bell.ring) as session:
+        if attempt is not None:
+            end_badly(await load_attempt(session, attempt), error, kind=claim.tracker.kind, at=now)
+        link = await own_link(session, claim)
+        if link is not None:
+            await note_failure(session, link, error, tracker_id=claim.tracker.id, at=now)

@@ -1,0 +1,80 @@
+"""Claiming a link: one worker at a time, for a lease; a fence that grows keeps out whoever held it before."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from domain.database import transaction
+from domain.sync.desk import Desk
+from domain.sync.journal import end_orphans
+from domain.sync.table import Operation
+from domain.trackers.contract import Adapter, Place
+from domain.trackers.link import AT_REST, IssueLink, LinkState
+from domain.trackers.table import Tracker, TrackerProject, TrackerState
+
+PAUSE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A claimed link as it was then, with what is needed to work on it; `fence` proves the claim."""
+
+    link: IssueLink
+    tracker: Tracker
+    project: TrackerProject
+    adapter: Adapter
+    place: Place
+    fence: int
+
+
+async def claim_link(desk: Desk, link_id: UUID, *, at: datetime) -> Claim | None:
+    """Claims the link if it is due and nobody works on it; None otherwise."""
+    async with transaction(desk.database, desk.bell.ring) as session:
+        query = select(IssueLink).where(IssueLink.id == link_id).with_for_update(skip_locked=True)
+        link = (await session.exec(query)).one_or_none()
+        if link is None or link.due_at is None or link.due_at > at or (link.lease_until and link.lease_until > at):
+            return None
+        if link.state in AT_REST:
+            link.due_at = None
+            return None
+        project = (await session.exec(select(TrackerProject).where(TrackerProject.id == link.tracker_project_id))).one()
+        tracker = (await session.exec(select(Tracker).where(Tracker.id == project.tracker_id))).one()
+        if (later := _not_before(tracker, at)) is not None:
+            link.due_at = later
+            return None
+        link.fence += 1
+        link.lease_until = at + timedelta(seconds=desk.settings.lease_seconds)
+        await _note_orphans(session, link, at=at)
+    place = Place(project.remote_id, link.label_prefix)
+    return Claim(link, tracker, project, await desk.adapter(tracker), place, link.fence)
+
+
+def _not_before(tracker: Tracker, at: datetime) -> datetime | None:
+    """Tells until when the tracker must be left alone; None when it may be called."""
+    if tracker.state in {TrackerState.PAUSED, TrackerState.AUTH_FAILED}:
+        return at + PAUSE
+    if tracker.blocked_until is not None and tracker.blocked_until > at:
+        return tracker.blocked_until
+    return None
+
+
+async def _note_orphans(session: AsyncSession, link: IssueLink, *, at: datetime) -> None:
+    """A create whose process died may have made the issue: until that is known, no other is sent."""
+    orphans = await end_orphans(session, link, at=at)
+    if any(attempt.operation is Operation.CREATE for attempt in orphans) and link.state is LinkState.CREATING:
+        link.state, link.unknown_since, link.probes = LinkState.UNKNOWN, orphans[0].started_at, 0
+
+
+async def own_link(session: AsyncSession, claim: Claim) -> IssueLink | None:
+    """Locks the claimed link again in another transaction; None when somebody else has claimed it since."""
+    link = (await session.exec(select(IssueLink).where(IssueLink.id == claim.link.id).with_for_update())).one()
+    return link if link.fence == claim.fence else None
+
+
+def release(link: IssueLink, *, due_at: datetime | None) -> None:
+    """Ends the lease, and says when the link is due again."""
+    link.lease_until = None
+    link.due_at = due_at

@@ -1,0 +1,110 @@
+"""The inbox: a webhook is verified, kept once, and marks its link due. It is a state, never a delta, and nothing is called for it."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from domain.bell import RECONCILE_LINK, after_commit
+from domain.columns import new_id
+from domain.errors import NotFoundError, UnauthenticatedError
+from domain.metrics import WEBHOOKS
+from domain.sync.remote import keep_remote
+from domain.sync.table import InboxEntry
+from domain.trackers.connect import WEBHOOK_READERS
+from domain.trackers.contract import Hint
+from domain.trackers.credentials import Vault
+from domain.trackers.link import AT_REST, IssueLink, LinkState
+from domain.trackers.table import Tracker, TrackerProject
+
+
+async def receive_webhook(
+    session: AsyncSession, vault: Vault, *, tracker_id: UUID, body: bytes, headers: Mapping[str, str], at: datetime
+) -> str:
+    """Takes a webhook in and says what became of it: accepted, duplicate or ignored.
+
+    Raises NotFoundError for an unknown tracker, UnauthenticatedError for a wrong signature, MalformedError for what the tracker
+    doesn't document.
+    """
+    tracker = (await session.exec(select(Tracker).where(Tracker.id == tracker_id))).one_or_none()
+    if tracker is None:
+        raise NotFoundError(f"There is no tracker {tracker_id}.")
+    reader = WEBHOOK_READERS[tracker.kind]
+    sealed = [tracker.webhook_secret, tracker.previous_webhook_secret]
+    if not reader.verify(body, headers, secrets=[vault.open(secret) for secret in sealed if secret is not None]):
+        WEBHOOKS.labels(tracker.kind, "forged").inc()
+        raise UnauthenticatedError("The webhook's signature fits none of the tracker's secrets.")
+    hint = reader.hint(body, headers)
+    link = await _find_link(session, tracker, hint)
+    outcome = await _store(session, tracker, hint, body=body, known=link is not None, at=at)
+    if link is not None and outcome == "accepted":
+        _wake(session, link, hint, at=at)
+    WEBHOOKS.labels(tracker.kind, outcome).inc()
+    return outcome
+
+
+async def _find_link(session: AsyncSession, tracker: Tracker, hint: Hint) -> IssueLink | None:
+    """Finds the link of the issue: by its number, else by the marker in it, which resolves an unknown create without a call."""
+    if hint.project_remote_id is None or hint.remote_id is None:
+        return None
+    in_project = (
+        select(IssueLink)
+        .join(TrackerProject, col(TrackerProject.id) == col(IssueLink.tracker_project_id))
+        .where(TrackerProject.tracker_id == tracker.id, TrackerProject.remote_id == hint.project_remote_id)
+        .with_for_update(of=IssueLink)
+    )
+    link = (await session.exec(in_project.where(IssueLink.remote_id == hint.remote_id))).first()
+    if link is None and hint.issue is not None and hint.issue.marker is not None:
+        link = (await session.exec(in_project.where(IssueLink.marker == hint.issue.marker))).first()
+    return link
+
+
+async def _store(session: AsyncSession, tracker: Tracker, hint: Hint, *, body: bytes, known: bool, at: datetime) -> str:
+    """Keeps the webhook unless this delivery came before. What concerns no link of ours is kept without its payload."""
+    statement = (
+        insert(InboxEntry)
+        .values(
+            id=new_id(),
+            tracker_id=tracker.id,
+            delivery_id=hint.delivery_id[:200],
+            event=hint.event[:100],
+            project_remote_id=hint.project_remote_id,
+            remote_id=hint.remote_id,
+            remote_version=hint.issue.version if hint.issue else None,
+            payload=json.loads(body) if known else {},
+            received_at=at,
+            processed_at=None if known else at,
+            ignored=None if known else "no task is linked to this",
+        )
+        .on_conflict_do_nothing(index_elements=["tracker_id", "delivery_id"])
+        .returning(col(InboxEntry.id))
+    )
+    added = (await session.exec(statement)).scalar_one_or_none()
+    if added is None:
+        return "duplicate"
+    return "accepted" if known else "ignored"
+
+
+def _wake(session: AsyncSession, link: IssueLink, hint: Hint, *, at: datetime) -> None:
+    if link.state is LinkState.UNKNOWN and hint.issue is not None and hint.issue.marker == link.marker:
+        link.state, link.unknown_since = LinkState.LINKED, None
+        keep_remote(link, hint.issue)
+        link.remote_etag = link.remote_version = None
+    if link.state not in AT_REST:
+        link.due_at = min(at, link.due_at) if link.due_at else at
+        after_commit(session, RECONCILE_LINK, link.id)
+
+
+async def waiting_entries(session: AsyncSession, link: IssueLink, tracker_id: UUID, project_remote_id: str) -> list[InboxEntry]:
+    """Reads the webhooks of the link's issue that nobody has looked at yet."""
+    query = select(InboxEntry).where(
+        InboxEntry.tracker_id == tracker_id,
+        InboxEntry.project_remote_id == project_remote_id,
+        InboxEntry.remote_id == link.remote_id,
+        col(InboxEntry.processed_at).is_(None),
+    )
+    return list((await session.exec(query.order_by(col(InboxEntry.id)))).all())
