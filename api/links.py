@@ -1,0 +1,160 @@
+"""Links over HTTP: a task and its issue, and the ledger of what was sent."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from litestar import Controller, Request, Response, delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+from msgspec import Struct
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from api.auth import can_read, can_sync, can_write
+from api.conditional import answer_one, answer_written, check_if_match
+from api.paging import answer_page, reads
+from api.routes import LabelPrefix
+from api.session import act_of
+from domain.sync.search import ATTEMPTS, LINKS
+from domain.sync.send import detach_link, lock_link, retry_link, send_task
+from domain.sync.table import Operation, Outcome
+from domain.tasks.change import lock_task
+from domain.trackers.link import LinkState
+
+
+class LinkField(Struct):
+    """A field when both sides last agreed (`base`) and in the tracker as last seen (`remote`); `note` says what became of it."""
+
+    base: Any
+    remote: Any
+    note: str | None
+
+
+class LinkError(Struct):
+    """Why the sync fails, since when, and how often."""
+
+    code: str
+    text: str
+    since: datetime
+    count: int
+
+
+class LinkRead(Struct):
+    """A task and its issue. `behind` tells that the tracker doesn't have the task's latest edit yet."""
+
+    id: UUID
+    task_id: UUID
+    tracker_project_id: UUID
+    state: LinkState
+    key: str | None
+    url: str | None
+    fields: dict[str, LinkField]
+    error: LinkError | None
+    behind: bool
+    due_at: datetime | None
+    last_synced_at: datetime | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class LinkPage(Struct):
+    """A page of links."""
+
+    items: list[LinkRead]
+    next_cursor: str | None
+
+
+class LinkCreate(Struct, forbid_unknown_fields=True):
+    """Where to send the task."""
+
+    tracker_project_id: UUID
+    label_prefix: LabelPrefix = "ft/"
+
+
+class AttemptRead(Struct):
+    """A call that changes the tracker; without an outcome it is under way, `ambiguous` means that nobody can tell."""
+
+    id: UUID
+    link_id: UUID
+    operation: Operation
+    fields: list[str]
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: Outcome | None
+    http_status: int | None
+    remote_request_id: str | None
+    error_text: str | None
+    calls: int
+
+
+class AttemptPage(Struct):
+    """A page of the ledger."""
+
+    items: list[AttemptRead]
+    next_cursor: str | None
+
+
+class TaskLinkController(Controller):
+    """The issues of a task."""
+
+    path = "/v1/tasks/{task_id:uuid}/links"
+    tags = ["Links"]
+
+    @get(operation_id="list_task_links", summary="List a task's links", guards=[can_read], opt=reads(LINKS))
+    async def list_task_links(self, request: Request[Any, Any, Any], task_id: UUID) -> Response[LinkPage]:
+        """Gives the links of one task."""
+        return await answer_page(request, LINKS, fixed={"task_id": [task_id]})
+
+    @post(operation_id="create_link", summary="Send a task to a project", guards=[can_write])
+    async def create_link(
+        self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], task_id: UUID, data: JSONBody[LinkCreate]
+    ) -> Response[LinkRead]:
+        """Makes an issue for the task in a project, besides those that the routes choose."""
+        task = await lock_task(session, task_id)
+        link = await send_task(session, act_of(request), task, tracker_project_id=data.tracker_project_id, label_prefix=data.label_prefix)
+        return await answer_written(session, LINKS, link.id, status=201, location="/v1/links")
+
+
+class LinkController(Controller):
+    """The state of the sync."""
+
+    path = "/v1/links"
+    tags = ["Links"]
+
+    @get(operation_id="list_links", summary="List links", guards=[can_read], opt=reads(LINKS))
+    async def list_links(self, request: Request[Any, Any, Any]) -> Response[LinkPage]:
+        """Gives links; `state=needs_attention` are those that wait for a person."""
+        return await answer_page(request, LINKS)
+
+    @get("/{link_id:uuid}", operation_id="get_link", summary="Read a link", guards=[can_read])
+    async def get_link(self, request: Request[Any, Any, Any], link_id: UUID) -> Response[LinkRead]:
+        """Gives one link with the state of each field."""
+        return await answer_one(request, LINKS, link_id)
+
+    @get(
+        "/{link_id:uuid}/attempts",
+        operation_id="list_attempts",
+        summary="Read a link's ledger",
+        guards=[can_read],
+        opt=reads(ATTEMPTS),
+    )
+    async def list_attempts(self, request: Request[Any, Any, Any], link_id: UUID) -> Response[AttemptPage]:
+        """Gives every call that was made to change the issue, with its outcome and the tracker's id of the request."""
+        return await answer_page(request, ATTEMPTS, fixed={"link_id": [link_id]})
+
+    @post("/{link_id:uuid}/retry", operation_id="retry_link", summary="Try a link again", guards=[can_sync])
+    async def retry_link(
+        self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], link_id: UUID
+    ) -> Response[LinkRead]:
+        """Makes the link due at once, for example after a person has mended what it needed."""
+        link = await lock_link(session, link_id)
+        retry_link(session, act_of(request), link)
+        return await answer_written(session, LINKS, link_id, status=202)
+
+    @delete("/{link_id:uuid}", operation_id="detach_link", summary="Detach a link", guards=[can_sync], opt={"if_match": True})
+    async def detach_link(self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], link_id: UUID) -> None:
+        """Ends the sync of a task and its issue; both stay as they are."""
+        link = await lock_link(session, link_id)
+        check_if_match(request, link)
+        detach_link(session, act_of(request), link)

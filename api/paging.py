@@ -1,0 +1,104 @@
+"""Lists: filters, order, keyset cursors that can't be forged, and the Link header (RFC 8288)."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response
+
+from api.house import house_of
+from api.raw import raw_json
+from domain.errors import MalformedError, parameter
+from domain.reading import After, Ask, Listing, Page, read_page
+
+DEFAULT_LIMIT = 50
+LARGEST_LIMIT = 200
+PAGING_PARAMETERS = ("limit", "cursor", "sort")
+_MAC_BYTES = 12
+
+
+def reads(listing: Listing) -> dict[str, Any]:
+    """The options of a handler that answers a list: its parameters, for the check and for the document."""
+    return {"listing": listing, "parameters": (*PAGING_PARAMETERS, *listing.filters)}
+
+
+async def answer_page(request: Request[Any, Any, Any], listing: Listing, *, fixed: dict[str, Any] | None = None) -> Response[Any]:
+    """Answers a list; `fixed` are filters that the address itself sets. Raises MalformedError."""
+    house = house_of(request)
+    ask = read_ask(request, listing, fixed or {}, key=house.cursor_key)
+    page = await read_page(house.database.pool, listing, ask)
+    cursor = write_cursor(ask.sort, page, key=house.cursor_key)
+    body = f'{{"items":[{page.items}],"next_cursor":{"null" if cursor is None else chr(34) + cursor + chr(34)}}}'
+    headers = {} if cursor is None else {"Link": _next_link(request, house.settings.public_url, cursor)}
+    return raw_json(body, headers=headers)
+
+
+def read_ask(request: Request[Any, Any, Any], listing: Listing, fixed: dict[str, Any], *, key: bytes) -> Ask:
+    """Reads what the query asks for; every wrong parameter is named. Raises MalformedError."""
+    filters: dict[str, Any] = dict(fixed)
+    wrong = []
+    for name, text in request.query_params.items():
+        if name in listing.filters:
+            try:
+                filters[name] = listing.filters[name].parse(text)
+            except ValueError as error:
+                wrong.append(parameter(name, str(error)))
+    if wrong:
+        raise MalformedError("Some parameters can't be so.", *wrong)
+    sort = _read_sort(request, listing)
+    return Ask(filters, sort, _read_limit(request), _read_after(request, sort, key=key))
+
+
+def _read_limit(request: Request[Any, Any, Any]) -> int:
+    text = request.query_params.get("limit", str(DEFAULT_LIMIT))
+    if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= LARGEST_LIMIT):
+        raise MalformedError("The limit can't be so.", parameter("limit", f"write a whole number from 1 to {LARGEST_LIMIT}"))
+    return int(text)
+
+
+def _read_sort(request: Request[Any, Any, Any], listing: Listing) -> str:
+    sort = request.query_params.get("sort", listing.default_sort)
+    if sort.removeprefix("-") not in listing.sorts:
+        known = ", ".join(listing.sorts)
+        raise MalformedError("There is no such order.", parameter("sort", f"use one of {known}, with a - in front for descending"))
+    return str(sort)
+
+
+def _read_after(request: Request[Any, Any, Any], sort: str, *, key: bytes) -> After | None:
+    cursor = request.query_params.get("cursor")
+    if cursor is None:
+        return None
+    bad = MalformedError("This cursor is not one of ours.", parameter("cursor", "use next_cursor of the page before, unchanged"))
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        mac, payload = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
+        if not hmac.compare_digest(mac, _mac(payload, key)):
+            raise bad
+        cursor_sort, sort_key, row_id = msgspec.json.decode(payload, type=tuple[str, str, UUID])
+    except (binascii.Error, ValueError, msgspec.DecodeError):
+        raise bad from None
+    if cursor_sort != sort:
+        raise MalformedError("This cursor belongs to another order.", parameter("sort", f"keep sort={cursor_sort} while paging"))
+    return After(sort_key, row_id)
+
+
+def write_cursor(sort: str, page: Page, *, key: bytes) -> str | None:
+    """Makes the signed cursor of the next page; None at the end."""
+    if page.next_id is None:
+        return None
+    payload = msgspec.json.encode((sort, page.next_key, page.next_id))
+    return base64.urlsafe_b64encode(_mac(payload, key) + payload).decode().rstrip("=")
+
+
+def _mac(payload: bytes, key: bytes) -> bytes:
+    return hmac.digest(key, payload, hashlib.sha256)[:_MAC_BYTES]
+
+
+def _next_link(request: Request[Any, Any, Any], public_url: str, cursor: str) -> str:
+    query = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    return f'<{public_url}{request.scope["path"]}?{urlencode([*query, ("cursor", cursor)])}>; rel="next"'

@@ -1,0 +1,29 @@
+"""Query parameters, read strictly: an unknown one is refused, with the nearest known name."""
+
+import difflib
+from typing import Any
+
+from litestar import Request
+
+from domain.errors import MalformedError, parameter
+
+
+async def refuse_unknown_parameters(request: Request[Any, Any, Any]) -> None:
+    """Runs before every handler: raises MalformedError for a parameter that the operation doesn't know, or one given twice."""
+    if not request.scope["query_string"]:
+        return
+    known = request.route_handler.opt.get("parameters", ())
+    given = request.query_params
+    places = [parameter(name, _hint(name, known)) for name in given.keys() - set(known)]
+    places += [
+        parameter(name, "give it once, several values separated by commas") for name in set(known) if len(given.getall(name, [])) > 1
+    ]
+    if places:
+        raise MalformedError("The query has parameters that this operation doesn't know.", *sorted(places, key=lambda p: str(p.at)))
+
+
+def _hint(name: str, known: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if near:
+        return f"there is no such parameter; did you mean {near[0]!r}?"
+    return f"there is no such parameter; known are {', '.join(known)}" if known else "this operation takes no parameters"
