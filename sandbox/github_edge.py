@@ -17,7 +17,7 @@ from sandbox.github_access import authenticate, credential
 from sandbox.github_calls import Sandbox
 from sandbox.github_documents import API_PATH
 from sandbox.github_errors import GithubError, error_body
-from sandbox.github_faults import DROP_AFTER_COMMIT, HANG, Faults, operation_of
+from sandbox.github_faults import DROP_AFTER_COMMIT, HANG, HANG_AFTER_COMMIT, Faults, operation_of
 
 CALLS_KEPT = 100_000
 ABORT = "abort"  # name in the scope's state under which the server gives a function that resets the connection
@@ -101,7 +101,9 @@ class Edge:
         if fault is not None and fault.action == HANG and await _gone(receive, within_seconds=fault.seconds):
             return None
         answer = await self._handled(scope, body)
-        return None if fault is not None and fault.action == DROP_AFTER_COMMIT else answer
+        if fault is not None and fault.action == HANG_AFTER_COMMIT:
+            await _gone(receive, within_seconds=fault.seconds)
+        return None if fault is not None and fault.action in (DROP_AFTER_COMMIT, HANG_AFTER_COMMIT) else answer
 
     async def _handled(self, scope: Scope, body: bytes) -> Answer:
         answer = Answer(500)

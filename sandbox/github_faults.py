@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 DROP_AFTER_COMMIT = "drop_after_commit"  # the call takes effect, the connection is reset before any answer
+HANG_AFTER_COMMIT = "hang_after_commit"  # the call takes effect, the answer waits some seconds and then the connection is reset
 HANG = "hang"  # nothing happens for some seconds; then the call is carried out if the client is still there
 
 OPERATIONS = (
@@ -33,8 +34,8 @@ class Fault:
         known = {"any", *(name for name, _, _ in OPERATIONS)}
         if self.operation not in known:
             raise ValueError(f"operation is one of {sorted(known)}")
-        if isinstance(self.action, str) and self.action not in (DROP_AFTER_COMMIT, HANG):
-            raise ValueError(f"action is {DROP_AFTER_COMMIT!r}, {HANG!r} or a status")
+        if isinstance(self.action, str) and self.action not in (DROP_AFTER_COMMIT, HANG_AFTER_COMMIT, HANG):
+            raise ValueError(f"action is {DROP_AFTER_COMMIT!r}, {HANG_AFTER_COMMIT!r}, {HANG!r} or a status")
 
 
 class Faults:

@@ -1,6 +1,6 @@
-"""Task and issue are brought together: what each side changed since they last agreed is merged, pulled into the task and pushed to the issue."""
+"""Task and issue are brought together: what each side changed since they last agreed is merged, pulled and pushed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlmodel import col, select
@@ -10,8 +10,9 @@ from domain.columns import now_utc, touch
 from domain.database import transaction
 from domain.metrics import SYNC_CONFLICTS
 from domain.sync.claim import Claim, own_link, release
-from domain.sync.create import note_dropped, note_linked
+from domain.sync.create import note_linked
 from domain.sync.desk import Desk, act_for
+from domain.sync.dropped import note_dropped, without_dropped
 from domain.sync.failure import clear_error, note_failure
 from domain.sync.inbox import waiting_entries
 from domain.sync.journal import begin_attempt, end_badly, end_well, load_attempt
@@ -55,30 +56,49 @@ async def agree(desk: Desk, claim: Claim) -> None:
 
 
 async def _remote_state(desk: Desk, claim: Claim) -> tuple[RemoteIssue, list[InboxEntry]]:
-    """Gives the issue as it is now: from a waiting webhook where that is surely the latest, else by a conditional read."""
+    """Gives the issue as it is now: from a waiting webhook where that is surely the latest, else by a conditional read.
+
+    Webhooks that tell nothing new (an echo of our own write, an older state) cost no call.
+    """
+    link = claim.link
     async with transaction(desk.database) as session:
-        entries = await waiting_entries(session, claim.link, claim.tracker.id, claim.project.remote_id)
-    hinted = _latest_hint(claim, entries)
-    if hinted is not None:
+        entries = await waiting_entries(session, link, claim.tracker.id, claim.project.remote_id)
+    known = kept_remote(link)
+    news = [entry for entry in entries if known is None or not _is_old(claim, entry, known)]
+    if known is not None and entries and not news and link.desired_version == link.pushed_version:
+        return known, entries
+    if (hinted := _latest_hint(claim, news)) is not None:
         return hinted, entries
-    known = kept_remote(claim.link)
-    fetched = await claim.adapter.fetch(claim.place, str(claim.link.remote_id), etag=claim.link.remote_etag if known else None)
+    fetched = await claim.adapter.fetch(claim.place, str(link.remote_id), etag=link.remote_etag if known else None)
     issue = fetched or known
     if issue is None:
         raise TrackerError(Failure.DEFINITE, "The tracker says that nothing changed, but nothing is known yet.", code="unavailable")
     return issue, entries
 
 
-def _latest_hint(claim: Claim, entries: list[InboxEntry]) -> RemoteIssue | None:
-    """Reads the newest webhook, if it is newer than what was seen and alone with its instant (the tracker counts in seconds)."""
-    dated = sorted((entry.remote_version, entry.id) for entry in entries if entry.remote_version is not None)
-    if not dated or len(dated) != len(entries):
+def _is_old(claim: Claim, entry: InboxEntry, known: RemoteIssue) -> bool:
+    """Tells whether a webhook shows an older state, or the very state that is known (the tracker counts in seconds)."""
+    if entry.remote_version is None or claim.link.remote_version is None:
+        return False
+    if entry.remote_version != claim.link.remote_version:
+        return entry.remote_version < claim.link.remote_version
+    shown = _read_entry(claim, entry)
+    return shown is not None and shown.fields == known.fields
+
+
+def _latest_hint(claim: Claim, news: list[InboxEntry]) -> RemoteIssue | None:
+    """Reads the newest webhook, if it is newer than what was seen and alone with its instant."""
+    dated = sorted(((entry.remote_version, entry.id) for entry in news if entry.remote_version is not None), reverse=True)
+    if not dated or len(dated) != len(news):
         return None
-    newest, entry_id = dated[-1]
+    newest, entry_id = dated[0]
     seen = claim.link.remote_version
     if (seen is not None and newest <= seen) or sum(version == newest for version, _ in dated) > 1:
         return None
-    entry = next(entry for entry in entries if entry.id == entry_id)
+    return _read_entry(claim, next(entry for entry in news if entry.id == entry_id))
+
+
+def _read_entry(claim: Claim, entry: InboxEntry) -> RemoteIssue | None:
     reader = WEBHOOK_READERS[claim.tracker.kind]
     return reader.reread(entry.event, entry.payload, label_prefix=claim.place.label_prefix)
 
@@ -101,11 +121,13 @@ async def _merge(desk: Desk, claim: Claim, *, issue: RemoteIssue, entries: list[
         keep_remote(link, issue)
         version = link.desired_version
         link.base = link.base | as_json({f: value for f, value in merged.agreed.items() if f not in merged.push})
-        if not merged.push:
+        push = without_dropped(link, merged.push)
+        if not push:
             _settle(link, version=version, at=now)
             return None
-        attempt = begin_attempt(session, link, Operation.UPDATE, fields=merged.push, at=now)
-        return Push(attempt, issue, merged.push, version)
+        attempt = begin_attempt(session, link, Operation.UPDATE, fields=push, at=now)
+        # A marker that people removed is put back by any write.
+        return Push(attempt, replace(issue, marker=link.marker), push, version)
 
 
 async def _local(desk: Desk, claim: Claim, session: AsyncSession, task: Task) -> Fields:
@@ -160,8 +182,6 @@ async def _note_pushed(desk: Desk, claim: Claim, push: Push, *, receipt: Receipt
             return
         note_linked(link, receipt, at=now)
         note_dropped(link, push.changes, receipt)
-        # What the tracker dropped would be pushed again and again: base takes what we want, the note says what became of it.
-        link.base = link.base | as_json(push.changes)
         waiting = await waiting_entries(session, link, claim.tracker.id, claim.project.remote_id)
         _settle(link, version=push.version, at=now)
         if waiting:

@@ -6,6 +6,7 @@ from domain.columns import now_utc, touch
 from domain.database import transaction
 from domain.sync.claim import Claim, own_link, release
 from domain.sync.desk import Desk
+from domain.sync.dropped import note_dropped
 from domain.sync.failure import clear_error, note_failure
 from domain.sync.journal import begin_attempt, end_badly, end_well, load_attempt
 from domain.sync.local import local_fields, lock_any_task
@@ -82,16 +83,6 @@ def note_linked(link: IssueLink, receipt: Receipt, *, at: datetime) -> None:
     link.unknown_since = None
     clear_error(link)
     touch(link, at)
-
-
-def note_dropped(link: IssueLink, sent: Fields, receipt: Receipt) -> None:
-    """Compares the answer with the request: what the tracker dropped without a word is shown on the link."""
-    seen = canon_all(receipt.issue.fields)
-    notes = {name: note for name, note in link.notes.items() if name not in {field.value for field in sent}}
-    for field, value in sent.items():
-        if seen.get(field) != value:
-            notes[field.value] = "The tracker did not take this value: the credentials may lack the permission."
-    link.notes = notes
 
 
 async def _note_failure(desk: Desk, claim: Claim, attempt: SyncAttempt, *, error: TrackerError) -> None:

@@ -74,7 +74,7 @@ def merge(base: Fields, local: Fields, remote: Fields, *, ages: Ages) -> Merged:
 def _decide(field: Field, base: FieldValue, local: FieldValue, remote: FieldValue, ages: Ages) -> tuple[FieldValue, Conflict | None]:
     if field is Field.BODY:
         return local, _body_conflict(base, local, remote)
-    if local == remote or remote == base:
+    if remote in (local, base):
         return local, None
     if local == base:
         return remote, None

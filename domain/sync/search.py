@@ -6,7 +6,7 @@ from domain.trackers.link import LinkState
 
 LINK_COLUMNS = """l.id, l.task_id, l.tracker_project_id, l.state, l.remote_key AS key, l.url,
     (SELECT coalesce(json_object_agg(f.name, json_build_object(
-            'base', l.base -> f.name, 'remote', l.remote -> 'fields' -> f.name, 'note', l.notes ->> f.name)), '{}')
+            'base', l.base -> f.name, 'remote', l.remote -> 'fields' -> f.name, 'note', l.notes -> f.name ->> 'text')), '{}')
      FROM (SELECT jsonb_object_keys(l.base) AS name) f) AS fields,
     CASE WHEN l.error_code IS NULL THEN NULL ELSE json_build_object(
         'code', l.error_code, 'text', l.error_text, 'since', l.error_since, 'count', l.error_count) END AS error,

@@ -130,6 +130,27 @@ def test_payload_without_the_state_still_names_the_issue() -> None:
     assert (hint.project_remote_id, hint.remote_id, hint.issue) == ("487094015", "12", None)
 
 
+def test_stored_payload_reads_as_the_webhook_did_with_the_labels_of_the_link() -> None:
+    event = issue_event()
+    reread = WEBHOOKS.reread("issues", event, label_prefix="ft/")
+    assert reread == WEBHOOKS.hint(encoded(event), headers(), label_prefix="ft/").issue
+    assert reread is not None
+
+
+@pytest.mark.parametrize(
+    ("event", "payload"),
+    [
+        ("issues", {}),
+        ("ping", {"zen": "Keep it logically awesome."}),
+        ("issues", issue_event("transferred")),
+        ("issues", issue_event("deleted")),
+        ("issues", issue_event(pull_request={"url": "https://api.github.com/repos/acme/checkout/pulls/12"})),
+    ],
+)
+def test_stored_payload_without_a_state_to_take_over_reads_as_none(event: str, payload: dict[str, Any]) -> None:
+    assert WEBHOOKS.reread(event, payload, label_prefix="ft/") is None
+
+
 def test_deleted_comment_deletes_no_issue() -> None:
     hint = WEBHOOKS.hint(encoded(issue_event("deleted") | {"comment": {"id": 1}}), headers("issue_comment"))
     assert (hint.remote_id, hint.deleted) == ("12", False)

@@ -1,0 +1,170 @@
+"""Who we are to GitHub: one token for ever, or an App whose installations give tokens of an hour, shared by all threads."""
+
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Protocol, TypeVar
+
+import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
+from github.Auth import AppAuth
+from jwt.exceptions import PyJWTError
+
+from domain.errors import InvalidError
+from domain.trackers.contract import Failure, TrackerError
+from domain.trackers.github_errors import Answer, Call, unreadable
+from domain.trackers.github_wire import Ask, Wire
+
+RENEWED_BEFORE = timedelta(minutes=5)
+
+T = TypeVar("T")
+
+
+class Access(Protocol):
+    """What gives the tokens."""
+
+    def token_for(self, wire: Wire, repository: str) -> str:
+        """Returns the token for calls about a repository, given as the path of its resource."""
+        ...
+
+    def login(self, wire: Wire) -> str:
+        """Returns the account that appears as the author of what we write."""
+        ...
+
+    def forget(self, token: str) -> None:
+        """Takes note that GitHub no longer accepts a token."""
+        ...
+
+    def may_write(self, permissions: Mapping[str, bool] | None) -> bool:
+        """Says whether we may write issues and labels, by the permissions that a repository's document shows."""
+        ...
+
+
+def open_access(credentials: Mapping[str, str]) -> Access:
+    """Returns the access that credentials give: `token`, or `app_id`, `private_key` (PEM) and maybe `installation_id`."""
+    if credentials.get("token"):
+        return TokenAccess(credentials["token"])
+    app_id, private_key = credentials.get("app_id"), credentials.get("private_key")
+    if not app_id or not private_key:
+        raise InvalidError("GitHub takes a token, or an app_id with its private_key.")
+    installation_id = str(credentials.get("installation_id") or "")
+    if installation_id and not installation_id.isdecimal():
+        raise InvalidError("installation_id is the number of the App's installation.")
+    return AppAccess(str(app_id), private_key, int(installation_id) if installation_id else None)
+
+
+def read_document(answer: Answer, call: Call, kind: type[T]) -> T:
+    """Reads what an answer says; a TrackerError where it isn't what GitHub documents."""
+    try:
+        return msgspec.json.decode(answer.text, type=kind)
+    except (msgspec.DecodeError, RecursionError):
+        raise unreadable(call, answer) from None
+
+
+class _User(msgspec.Struct):
+    login: str
+
+
+class TokenAccess:
+    """A personal access token."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def token_for(self, wire: Wire, repository: str) -> str:
+        """Returns the token."""
+        return self._token
+
+    def login(self, wire: Wire) -> str:
+        """Asks whose token it is."""
+        answer = wire.send(Ask(Call.ACCOUNT, "GET", "/user"), self._token)
+        return read_document(answer, Call.ACCOUNT, _User).login
+
+    def forget(self, token: str) -> None:
+        """Keeps it: there is no other."""
+
+    def may_write(self, permissions: Mapping[str, bool] | None) -> bool:
+        """Takes the person's role in the repository: labels need triage."""
+        return any((permissions or {}).get(role, False) for role in ("admin", "maintain", "push", "triage"))
+
+
+class _App(msgspec.Struct):
+    slug: str
+
+
+class _Installation(msgspec.Struct):
+    id: int
+
+
+class _InstallationToken(msgspec.Struct):
+    token: str
+    expires_at: Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class AppAccess:
+    """A GitHub App: all threads use an installation's token until five minutes before its end, so that ETags stay good."""
+
+    def __init__(self, app_id: str, private_key: str, installation_id: int | None) -> None:
+        self._app = AppAuth(app_id, private_key)
+        self._installation_id = installation_id
+        self._installations: dict[str, int] = {}
+        self._tokens: dict[int, _InstallationToken] = {}
+        self._lock = threading.Lock()
+
+    def token_for(self, wire: Wire, repository: str) -> str:
+        """Returns the token of the repository's installation; whoever comes while it is renewed waits for it."""
+        with self._lock:
+            installation = self._installation_of(wire, repository)
+            known = self._tokens.get(installation)
+            if known is None or known.expires_at - datetime.now(UTC) < RENEWED_BEFORE:
+                known = self._tokens[installation] = self._new_token(wire, installation)
+            return known.token
+
+    def _installation_of(self, wire: Wire, repository: str) -> int:
+        found = self._installation_id or self._installations.get(repository)
+        if found is None:
+            found = self._installations[repository] = self._look_up(wire, repository)
+        return found
+
+    def _look_up(self, wire: Wire, repository: str) -> int:
+        ask = Ask(Call.ACCOUNT, "GET", f"{repository}/installation")
+        try:
+            return read_document(wire.send(ask, self._jwt()), Call.ACCOUNT, _Installation).id
+        except TrackerError as error:
+            if error.http_status != 404:
+                raise
+            only = self._only_installation(wire)
+            if only is None:
+                raise
+            return only
+
+    def _only_installation(self, wire: Wire) -> int | None:
+        """Returns the App's installation where it has one alone: not every server knows a repository's by its number."""
+        answer = wire.send(Ask(Call.ACCOUNT, "GET", "/app/installations"), self._jwt())
+        found = read_document(answer, Call.ACCOUNT, list[_Installation])
+        return found[0].id if len(found) == 1 else None
+
+    def _new_token(self, wire: Wire, installation: int) -> _InstallationToken:
+        ask = Ask(Call.ACCOUNT, "POST", f"/app/installations/{installation}/access_tokens", document={})
+        return read_document(wire.send(ask, self._jwt()), Call.ACCOUNT, _InstallationToken)
+
+    def login(self, wire: Wire) -> str:
+        """Asks for the App's name; what it writes is by `name[bot]`."""
+        answer = wire.send(Ask(Call.ACCOUNT, "GET", "/app"), self._jwt())
+        return f"{read_document(answer, Call.ACCOUNT, _App).slug}[bot]"
+
+    def forget(self, token: str) -> None:
+        """Lets the next call fetch another token."""
+        with self._lock:
+            self._tokens = {key: known for key, known in self._tokens.items() if known.token != token}
+
+    def may_write(self, permissions: Mapping[str, bool] | None) -> bool:
+        """Trusts the installation: the App's own permissions don't show in the repository's document."""
+        return True
+
+    def _jwt(self) -> str:
+        try:
+            return self._app.create_jwt()
+        except (PyJWTError, UnsupportedAlgorithm, TypeError, ValueError):
+            text = "The GitHub App's private key can't be used: it should be the PEM file that GitHub gave."
+            raise TrackerError(Failure.AUTH, text, code="bad_credentials", calls=0) from None

@@ -1,0 +1,168 @@
+"""One request to GitHub through PyGithub: never redirected or repeated, bounded as a whole, and known to have left or not."""
+
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http.client import HTTPException
+from math import ceil
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from github import Github
+from github.Auth import Auth
+from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
+
+from domain.trackers.github_errors import Answer, Call, lost, refused
+from domain.trackers.github_trip import POOLS, Trip, watched
+
+API_VERSION = "2022-11-28"
+ACCEPT = "application/vnd.github+json"
+
+# What can go wrong below; the last two come up for unsendable headers and unreadable answers.
+_FAILURES = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError, RecursionError)
+_NEVER_SENT = (
+    NewConnectionError,
+    ConnectTimeoutError,
+    ssl.SSLCertVerificationError,
+    requests.exceptions.InvalidHeader,
+    requests.exceptions.InvalidURL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request: `path` starts with a slash and stands below the base URL."""
+
+    call: Call
+    verb: str
+    path: str
+    parameters: Mapping[str, str | int] | None = None
+    etag: str | None = None
+    document: Mapping[str, Any] | None = None
+
+
+class _Bearer(Auth):
+    """The token of the next request; PyGithub keeps it out of its log."""
+
+    def __init__(self) -> None:
+        self.current = ""
+
+    @property
+    def token_type(self) -> str:
+        return "Bearer"
+
+    @property
+    def token(self) -> str:
+        return self.current
+
+
+class Wire:
+    """A thread's own PyGithub client; two threads on one would get each other's answers.
+
+    All calls are raw ones on a connection of our own: PyGithub's follow a 301 even for a write, take a 307 for a success,
+    hide 304 and ETag, and can't be told how long a call may take as a whole.
+    """
+
+    def __init__(self, base_url: str, timeout_seconds: float) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._bearer = _Bearer()
+        self._github = Github(
+            auth=self._bearer,
+            base_url=base_url,
+            timeout=ceil(timeout_seconds),
+            user_agent="followthrough",
+            per_page=100,
+            retry=None,  # a repeated POST makes a second issue
+            seconds_between_requests=None,
+            seconds_between_writes=None,
+            lazy=True,
+            api_version=API_VERSION,
+        )
+        self._connection = _open_connection(base_url, timeout_seconds)
+
+    def send(self, ask: Ask, token: str) -> Answer:
+        """Sends one request and returns its answer: a success, or a 304 to an ETag; all else is a TrackerError."""
+        answer = self._exchange(ask, token)
+        if answer.status in (200, 201) or (answer.status == 304 and ask.etag is not None):
+            return answer
+        raise refused(ask.call, answer, now=datetime.now(UTC))
+
+    def _exchange(self, ask: Ask, token: str) -> Answer:
+        self._bearer.current = token
+        headers = {"Accept": ACCEPT} | ({"If-None-Match": ask.etag} if ask.etag else {})
+        with watched(self._timeout_seconds) as trip:
+            try:
+                status, received, text = self._github.requester.requestJson(
+                    ask.verb,
+                    ask.path,
+                    dict(ask.parameters or {}),
+                    headers,
+                    None if ask.document is None else dict(ask.document),
+                    cnx=self._connection,
+                )
+            except _FAILURES as error:
+                # `from None`: the cause holds the request with its token, which a traceback with values would show.
+                raise lost(ask.call, sent=_may_be_sent(error, trip), reason=_reason(error, trip)) from None
+        if trip.cut_off:  # just before the end, and a body without a length looks whole then
+            raise lost(ask.call, sent=True, reason="it didn't answer in time")
+        return Answer(status, received, text)
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._connection.close()
+        self._github.close()
+
+
+def _open_connection(base_url: str, timeout_seconds: float) -> HTTPRequestsConnectionClass | HTTPSRequestsConnectionClass:
+    parts = urlsplit(base_url)
+    kind = HTTPSRequestsConnectionClass if parts.scheme == "https" else HTTPRequestsConnectionClass
+    connection = kind(parts.hostname or "", parts.port, retry=None)
+    # Both are requests' own forms; PyGithub's annotations are narrower than what it passes on.
+    connection.timeout = (timeout_seconds / 2, timeout_seconds)  # type: ignore[assignment]
+    connection.session.hooks["response"].append(_stay_here)
+    connection.adapter.poolmanager.pool_classes_by_scheme = POOLS
+    return connection
+
+
+def _stay_here(response: requests.Response, **_: Any) -> None:
+    """Keeps PyGithub from following a 301, and from asking again and again after a 202."""
+    response.headers.pop("location", None)
+    if response.status_code == 202:
+        response.close()
+        raise requests.RequestException("accepted, but not answered")
+
+
+def _may_be_sent(error: BaseException, trip: Trip) -> bool:
+    """Says whether bytes may have left; through a proxy our connections aren't used, and only the error tells."""
+    if trip.sent:
+        return True
+    return trip.connection is None and not any(isinstance(each, _NEVER_SENT) for each in _causes(error))
+
+
+def _reason(error: BaseException, trip: Trip) -> str:
+    causes = list(_causes(error))
+    reasons: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
+        (NameResolutionError, "its name can't be resolved"),
+        (NewConnectionError, "it can't be connected to"),
+        (ConnectTimeoutError, "connecting took too long"),
+        (ssl.SSLCertVerificationError, "its certificate isn't valid"),
+        ((TimeoutError, requests.Timeout), "it didn't answer in time"),
+        (ssl.SSLError, "the TLS connection failed"),
+        ((OSError, HTTPError, HTTPException), "the connection broke"),
+    )
+    if trip.cut_off:
+        return "it didn't answer in time"
+    found = (text for kind, text in reasons if any(isinstance(each, kind) for each in causes))
+    return next(found, "the request can't be sent or its answer not be read")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Goes through an error and what it wraps; requests and urllib3 keep causes in `args` and `reason`."""
+    yield error
+    inner = [*error.args, getattr(error, "reason", None), error.__cause__]
+    for each in inner:
+        if isinstance(each, BaseException) and each is not error:
+            yield from _causes(each)
