@@ -18,6 +18,7 @@ POSTMORTEMS = Listing(
         "status": one_of_several("m.status = ANY({})", PostmortemStatus, "Only postmortems with one of these statuses."),
         "severity": texts("m.severity = ANY({})", "Only postmortems with one of these severities."),
         "team": texts("m.team_id IN (SELECT id FROM teams WHERE slug = ANY({}))", "Only postmortems of teams with one of these slugs."),
+        "source_url": a_text("m.source_url = {}", "Only the postmortem that came from this address."),
         "started_before": an_instant("m.started_at < {}", "Only incidents that started before this instant."),
         "started_after": an_instant("m.started_at > {}", "Only incidents that started after this instant."),
         "updated_since": an_instant("m.updated_at >= {}", "Only postmortems changed at or after this instant."),

@@ -73,7 +73,14 @@ async def _remote_state(desk: Desk, claim: Claim) -> tuple[RemoteIssue, list[Inb
     issue = fetched or known
     if issue is None:
         raise TrackerError(Failure.DEFINITE, "The tracker says that nothing changed, but nothing is known yet.", code="unavailable")
-    return issue, entries
+    return _with_actor(claim, issue, news), entries
+
+
+def _with_actor(claim: Claim, issue: RemoteIssue, news: list[InboxEntry]) -> RemoteIssue:
+    """A read doesn't say who made the change; a webhook of the same instant does."""
+    told = next((entry for entry in reversed(news) if entry.remote_version == issue.version), None)
+    shown = _read_entry(claim, told) if told else None
+    return replace(issue, actor=shown.actor) if shown else issue
 
 
 def _is_old(claim: Claim, entry: InboxEntry, known: RemoteIssue) -> bool:
