@@ -13,7 +13,10 @@ def test_postmortem_becomes_issues_and_a_closed_issue_closes_its_task(product: P
     product.start("workers")
     product.connect()
     tree = product.call(
-        "POST", "/v1/postmortems/import", content=SAMPLE.read_bytes(), headers={"Content-Type": "text/markdown", "X-Request-Id": "journey-1"}
+        "POST",
+        "/v1/postmortems/import",
+        content=SAMPLE.read_bytes(),
+        headers={"Content-Type": "text/markdown", "X-Request-Id": "journey-1"},
     )
     assert (len(tree["improvements"]), len(tree["tasks"]), tree["warnings"]) == (2, 3, [])
     for task in tree["tasks"]:
