@@ -6,7 +6,7 @@ from uuid import UUID
 
 from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -27,7 +27,7 @@ from domain.tasks.search import TASKS
 from domain.tasks.table import Priority, TaskKind, TaskStatus
 from domain.trackers.link import LinkState
 
-Labels = Annotated[list[Label], Meta(max_length=20)]
+Labels = Annotated[list[Label], Meta(max_length=100)]
 
 
 class Source(Struct):
@@ -130,7 +130,7 @@ class TaskController(Controller):
         return await answer_page(request, TASKS)
 
     @get("/{task_id:uuid}", operation_id="get_task", summary="Read a task", guards=[can_read])
-    async def get_task(self, request: Request[Any, Any, Any], task_id: UUID) -> Response[TaskRead]:
+    async def get_task(self, request: Request[Any, Any, Any], task_id: FromPath[UUID]) -> Response[TaskRead]:
         """Gives one task with its links."""
         return await answer_one(request, TASKS, task_id)
 
@@ -146,7 +146,7 @@ class TaskController(Controller):
 
     @patch("/{task_id:uuid}", operation_id="change_task", summary="Change a task", guards=[can_write], opt={"if_match": True})
     async def change_task(
-        self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], task_id: UUID, data: JSONBody[TaskChange]
+        self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], task_id: FromPath[UUID], data: JSONBody[TaskChange]
     ) -> Response[TaskRead]:
         """Changes the members that are given, and tells the task's issues."""
         act = act_of(request)
@@ -157,7 +157,7 @@ class TaskController(Controller):
         return await answer_written(session, TASKS, task_id)
 
     @delete("/{task_id:uuid}", operation_id="delete_task", summary="Delete a task", guards=[can_write], opt={"if_match": True})
-    async def delete_task(self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], task_id: UUID) -> None:
+    async def delete_task(self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], task_id: FromPath[UUID]) -> None:
         """Deletes a task; its issues are closed, never deleted."""
         task = await lock_task(session, task_id)
         check_if_match(request, task)

@@ -56,9 +56,12 @@ def sqlalchemy_url(url: str) -> str:
 
 
 def open_engine(url: str, *, pool_size: int = 10, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS) -> AsyncEngine:
-    """Makes an engine whose sessions run in UTC (a timeout of 0 is none); nothing is connected until it is used."""
+    """Makes an engine whose sessions run in UTC (a timeout of 0 is none); nothing is connected until it is used.
+
+    Its errors don't show the values of a statement: they end up in logs.
+    """
     connect_args = {"server_settings": _server_settings(statement_timeout_ms), "timeout": CONNECT_TIMEOUT_SECONDS}
-    return create_async_engine(sqlalchemy_url(url), pool_size=pool_size, max_overflow=5, connect_args=connect_args)
+    return create_async_engine(sqlalchemy_url(url), pool_size=pool_size, max_overflow=5, connect_args=connect_args, hide_parameters=True)
 
 
 async def _keep_session_state(connection: "asyncpg.Connection[asyncpg.Record]") -> None:

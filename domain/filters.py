@@ -1,7 +1,7 @@
 """The kinds of filter that a list can have: each reads a query parameter's text, and says what would be right."""
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 from uuid import UUID
@@ -73,7 +73,10 @@ def an_instant(condition: str, description: str) -> Filter:
             raise ValueError("write an instant as 2026-08-10T14:30:00Z") from None
         if instant.tzinfo is None:
             raise ValueError("add the offset: 2026-08-10T14:30:00Z")
-        return instant
+        try:
+            return instant.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("use an instant between the years 1 and 9999 in UTC") from None
 
     return Filter(condition, parse, {"type": "string", "format": "date-time"}, description)
 

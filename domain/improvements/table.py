@@ -15,7 +15,7 @@ class Improvement(VersionedRow, table=True):
 
     __tablename__ = "improvements"
     __table_args__ = (
-        length("title", 255, 1),
+        length("title", 256, 1),
         length("description", 20000),
         Index("ix_improvements_updated_at_id", "updated_at", "id"),
     )

@@ -26,7 +26,7 @@ class Postmortem(VersionedRow, table=True):
 
     __tablename__ = "postmortems"
     __table_args__ = (
-        length("title", 255, 1),
+        length("title", 256, 1),
         one_of("status", PostmortemStatus),
         CheckConstraint("resolved_at >= started_at", name="resolved_after_start"),
         CheckConstraint("octet_length(source_text) <= 1048576", name="source_size"),

@@ -6,19 +6,19 @@ from datetime import datetime
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from domain.columns import now_utc, touch
+from domain.columns import now_utc
 from domain.database import transaction
 from domain.metrics import SYNC_CONFLICTS
-from domain.sync.claim import Claim, own_link, release
-from domain.sync.create import note_linked
+from domain.sync.claim import Claim, own_link, own_task
 from domain.sync.desk import Desk, act_for
 from domain.sync.dropped import note_dropped, without_dropped
-from domain.sync.failure import clear_error, note_failure
+from domain.sync.failure import note_failure
 from domain.sync.inbox import waiting_entries
 from domain.sync.journal import begin_attempt, end_badly, end_well, load_attempt
-from domain.sync.local import local_fields, lock_any_task, task_changes
+from domain.sync.local import local_fields, task_changes
 from domain.sync.merge import Ages, Conflict, canon_all, merge
 from domain.sync.remote import as_json, from_json, keep_remote, kept_remote
+from domain.sync.settle import settle
 from domain.sync.table import InboxEntry, Operation, SyncAttempt, SyncConflict
 from domain.tasks.change import change_task
 from domain.tasks.table import Task
@@ -114,10 +114,10 @@ async def _merge(desk: Desk, claim: Claim, *, issue: RemoteIssue, entries: list[
     """Merges, pulls into the task, and writes down what must be pushed; None when nothing must be."""
     now = now_utc()
     async with transaction(desk.database, desk.bell.ring) as session:
-        link = await own_link(session, claim)
-        if link is None:
+        owned = await own_task(session, claim)
+        if owned is None:
             return None
-        task = await lock_any_task(session, link.task_id)
+        task, link = owned
         await _note_read(session, entries, at=now)
         local = await _local(desk, claim, session, task)
         limit = claim.adapter.capabilities.title_limit
@@ -130,7 +130,7 @@ async def _merge(desk: Desk, claim: Claim, *, issue: RemoteIssue, entries: list[
         link.base = link.base | as_json({f: value for f, value in merged.agreed.items() if f not in merged.push})
         push = without_dropped(link, merged.push)
         if not push:
-            _settle(link, version=version, at=now)
+            await settle(session, claim, link, version=version, at=now)
             return None
         attempt = begin_attempt(session, link, Operation.UPDATE, fields=push, at=now)
         # A marker that people removed is put back by any write.
@@ -171,15 +171,6 @@ async def _pull(session: AsyncSession, claim: Claim, task: Task, *, pulled: Fiel
         await change_task(session, act, task, changes, because=reason, through=claim.link.id)
 
 
-def _settle(link: IssueLink, *, version: int, at: datetime) -> None:
-    """Both sides are the same: nothing is due, unless the task was edited meanwhile."""
-    link.pushed_version = version
-    link.last_synced_at = at
-    clear_error(link)
-    touch(link, at)
-    release(link, due_at=None if link.desired_version == version else at)
-
-
 async def _note_pushed(desk: Desk, claim: Claim, push: Push, *, receipt: Receipt) -> None:
     now = now_utc()
     async with transaction(desk.database, desk.bell.ring) as session:
@@ -187,11 +178,13 @@ async def _note_pushed(desk: Desk, claim: Claim, push: Push, *, receipt: Receipt
         link = await own_link(session, claim)
         if link is None:
             return
-        note_linked(link, receipt, at=now)
+        keep_remote(link, receipt.issue)
+        seen = canon_all(receipt.issue.fields)
+        # Only what was sent is agreed: anything else that the answer shows differently is a change that people made meanwhile.
+        link.base = link.base | as_json({field: seen[field] for field in push.changes})
         note_dropped(link, push.changes, receipt)
-        waiting = await waiting_entries(session, link, claim.tracker.id, claim.project.remote_id)
-        _settle(link, version=push.version, at=now)
-        if waiting:
+        await settle(session, claim, link, version=push.version, at=now)
+        if link.base != as_json(seen):
             link.due_at = now
 
 

@@ -11,6 +11,7 @@ from domain.database import transaction
 from domain.sync.desk import Desk
 from domain.sync.journal import end_orphans
 from domain.sync.table import Operation
+from domain.tasks.table import Task
 from domain.trackers.contract import Adapter, Place
 from domain.trackers.link import AT_REST, IssueLink, LinkState
 from domain.trackers.table import Tracker, TrackerProject, TrackerState
@@ -66,6 +67,16 @@ async def _note_orphans(session: AsyncSession, link: IssueLink, *, at: datetime)
     orphans = await end_orphans(session, link, at=at)
     if any(attempt.operation is Operation.CREATE for attempt in orphans) and link.state is LinkState.CREATING:
         link.state, link.unknown_since, link.probes = LinkState.UNKNOWN, orphans[0].started_at, 0
+
+
+async def own_task(session: AsyncSession, claim: Claim) -> tuple[Task, IssueLink] | None:
+    """Locks the claimed link and its task, deleted or not; None when somebody else has claimed the link since.
+
+    The task comes first, as in every edit of it: two links of one task would otherwise wait for each other for ever.
+    """
+    task = (await session.exec(select(Task).where(Task.id == claim.link.task_id).with_for_update())).one()
+    link = await own_link(session, claim)
+    return None if link is None else (task, link)
 
 
 async def own_link(session: AsyncSession, claim: Claim) -> IssueLink | None:

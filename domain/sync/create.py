@@ -1,20 +1,19 @@
 """A task becomes an issue: journal first, one request, then the outcome. Nobody sends a second one before absence is proven."""
 
-from datetime import datetime
-
 from domain.columns import now_utc, touch
 from domain.database import transaction
-from domain.sync.claim import Claim, own_link, release
+from domain.sync.claim import Claim, own_link, own_task, release
 from domain.sync.desk import Desk
 from domain.sync.dropped import note_dropped
-from domain.sync.failure import clear_error, note_failure
+from domain.sync.failure import note_failure
 from domain.sync.journal import begin_attempt, end_badly, end_well, load_attempt
-from domain.sync.local import local_fields, lock_any_task
+from domain.sync.local import local_fields
 from domain.sync.merge import canon_all
 from domain.sync.remote import as_json, keep_remote
+from domain.sync.settle import settle
 from domain.sync.table import Operation, SyncAttempt
 from domain.trackers.contract import Draft, Failure, Field, Fields, Receipt, TrackerError
-from domain.trackers.link import IssueLink, LinkState
+from domain.trackers.link import LinkState
 
 # An issue is made open; any other status follows as a change of its own.
 CREATED_FIELDS = (Field.TITLE, Field.BODY, Field.LABELS)
@@ -38,10 +37,10 @@ async def _prepare(desk: Desk, claim: Claim) -> tuple[SyncAttempt, Draft, int] |
     """Writes down what is about to be sent; None where there is nothing to send."""
     now = now_utc()
     async with transaction(desk.database) as session:
-        link = await own_link(session, claim)
-        if link is None:
+        owned = await own_task(session, claim)
+        if owned is None:
             return None
-        task = await lock_any_task(session, link.task_id)
+        task, link = owned
         if task.deleted_at is not None:
             link.state = LinkState.DETACHED
             touch(link, now)
@@ -58,31 +57,18 @@ async def _note_success(desk: Desk, claim: Claim, attempt: SyncAttempt, *, recei
     now = now_utc()
     async with transaction(desk.database, desk.bell.ring) as session:
         end_well(await load_attempt(session, attempt), receipt, kind=claim.tracker.kind, at=now)
-        link = await own_link(session, claim)
-        if link is None:
+        owned = await own_task(session, claim)
+        if owned is None:
             return
-        task = await lock_any_task(session, link.task_id)
+        task, link = owned
         local = await local_fields(session, task, capabilities=claim.adapter.capabilities, public_url=desk.settings.public_url)
-        note_linked(link, receipt, at=now)
+        link.state, link.unknown_since = LinkState.LINKED, None
+        keep_remote(link, receipt.issue)
+        seen = canon_all(receipt.issue.fields)
+        link.base = as_json(seen)
         note_dropped(link, sent, receipt)
-        link.pushed_version = version
-        same = link.desired_version == version and local == _seen(claim, receipt)
-        release(link, due_at=None if same else now)
-
-
-def _seen(claim: Claim, receipt: Receipt) -> Fields:
-    return canon_all(receipt.issue.fields, title_limit=claim.adapter.capabilities.title_limit)
-
-
-def note_linked(link: IssueLink, receipt: Receipt, *, at: datetime) -> None:
-    """Notes that both sides agree on what the tracker answered."""
-    link.state = LinkState.LINKED
-    keep_remote(link, receipt.issue)
-    link.base = as_json(canon_all(receipt.issue.fields))
-    link.last_synced_at = at
-    link.unknown_since = None
-    clear_error(link)
-    touch(link, at)
+        # An issue is made open: a task that is done already has something left to say.
+        await settle(session, claim, link, version=version if local[Field.STATUS] == seen[Field.STATUS] else version - 1, at=now)
 
 
 async def _note_failure(desk: Desk, claim: Claim, attempt: SyncAttempt, *, error: TrackerError) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
@@ -75,7 +76,7 @@ async def _store(session: AsyncSession, tracker: Tracker, hint: Hint, *, body: b
             project_remote_id=hint.project_remote_id,
             remote_id=hint.remote_id,
             remote_version=hint.issue.version if hint.issue else None,
-            payload=json.loads(body) if known else {},
+            payload=_storable(json.loads(body)) if known else {},
             received_at=at,
             processed_at=None if known else at,
             ignored=None if known else "no task is linked to this",
@@ -87,6 +88,15 @@ async def _store(session: AsyncSession, tracker: Tracker, hint: Hint, *, body: b
     if added is None:
         return "duplicate"
     return "accepted" if known else "ignored"
+
+
+def _storable(value: Any) -> Any:
+    """Leaves out U+0000, which a JSON column can't hold."""
+    if isinstance(value, str):
+        return value.replace("\x00", "")
+    if isinstance(value, dict):
+        return {name.replace("\x00", ""): _storable(inner) for name, inner in value.items()}
+    return [_storable(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _wake(session: AsyncSession, link: IssueLink, hint: Hint, *, at: datetime) -> None:

@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.improvements.table import Improvement
@@ -13,14 +12,6 @@ from domain.sync.render import Surroundings, render_body
 from domain.tasks.status import is_closed
 from domain.tasks.table import Task, TaskStatus
 from domain.trackers.contract import Capabilities, Field, Fields, FieldValue
-
-LONGEST_LABEL = 30
-MOST_LABELS = 20
-
-
-async def lock_any_task(session: AsyncSession, task_id: UUID) -> Task:
-    """Loads a task, deleted or not, locked until the transaction ends."""
-    return (await session.exec(select(Task).where(Task.id == task_id).with_for_update())).one()
 
 
 async def local_fields(session: AsyncSession, task: Task, *, capabilities: Capabilities, public_url: str) -> Fields:
@@ -75,9 +66,9 @@ def task_changes(task: Task, pulled: Fields, *, issue_key: str, by: str | None) 
 
 def _column(task: Task, field: Field, value: FieldValue) -> dict[str, Any]:
     if field is Field.TITLE and isinstance(value, str) and value:
-        return {"title": value[:255]}
+        return {"title": value}
     if field is Field.STATUS and isinstance(value, str):
         return {"status": TaskStatus(value)} if value != OPEN or is_closed(task.status) else {}
     if field is Field.LABELS and isinstance(value, list):
-        return {"labels": [label for label in value if len(label) <= LONGEST_LABEL][:MOST_LABELS]}
+        return {"labels": value}
     return {}

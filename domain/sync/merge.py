@@ -46,6 +46,7 @@ def canon(field: Field, value: FieldValue, *, title_limit: int = 255) -> FieldVa
         return sorted({label.strip().lower() for label in value if label.strip()})
     if value is None or field is Field.STATUS:
         return value
+    value = value.replace("\x00", "")
     if field is Field.TITLE:
         title = " ".join(value.split())
         return title if len(title) <= title_limit else title[: title_limit - 1].rstrip() + "…"

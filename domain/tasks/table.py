@@ -50,7 +50,7 @@ class Task(VersionedRow, table=True):
 
     __tablename__ = "tasks"
     __table_args__ = (
-        length("title", 255, 1),
+        length("title", 256, 1),
         length("description", 20000),
         length("reason", 2000),
         one_of("kind", TaskKind),
@@ -60,7 +60,7 @@ class Task(VersionedRow, table=True):
         CheckConstraint("status <> 'cancelled' OR reason <> ''", name="cancelled_with_reason"),
         CheckConstraint("(due_on IS NULL) OR (first_due_on IS NOT NULL)", name="first_due_on"),
         CheckConstraint("slips >= 0", name="slips"),
-        CheckConstraint("cardinality(labels) <= 20", name="labels"),
+        CheckConstraint("cardinality(labels) <= 100", name="labels"),
         CheckConstraint("evidence_url IS NULL OR char_length(evidence_url) <= 2000", name="evidence_url_length"),
         Index("ix_tasks_live_id", "id", postgresql_where=text("deleted_at IS NULL")),
         Index("ix_tasks_updated_at_id", "updated_at", "id", postgresql_where=text("deleted_at IS NULL")),

@@ -37,6 +37,6 @@ def is_public(address: str) -> bool:
 async def _addresses(host: str, port: int) -> set[str]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):  # a host name can be too long to be asked for
         raise InvalidError(f"The host {host} can't be found.", pointer("/base_url", "check the spelling")) from None
     return {str(entry[4][0]) for entry in found}

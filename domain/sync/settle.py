@@ -1,0 +1,24 @@
+"""A link comes to rest: nothing is due any more, unless something happened while it was worked on."""
+
+from datetime import datetime
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from domain.columns import touch
+from domain.sync.claim import Claim, release
+from domain.sync.failure import clear_error
+from domain.sync.inbox import waiting_entries
+from domain.trackers.link import IssueLink
+
+
+async def settle(session: AsyncSession, claim: Claim, link: IssueLink, *, version: int, at: datetime) -> None:
+    """Notes up to which version of the task the tracker has everything, and ends the lease.
+
+    The link stays due when the task was edited or a webhook came in meanwhile: their ring may have found it busy.
+    """
+    link.pushed_version = version
+    link.last_synced_at = at
+    clear_error(link)
+    touch(link, at)
+    waiting = await waiting_entries(session, link, claim.tracker.id, claim.project.remote_id)
+    release(link, due_at=at if waiting or link.desired_version > version else None)
