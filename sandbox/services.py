@@ -57,6 +57,7 @@ def running(data: Path, say: Say) -> Iterator[Services]:
     """Starts everything, and stops it in the opposite order; raises ServerFailedError with a sentence where something can't start."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     port = int(os.environ.get("PORT", "8000"))
+    _refuse_busy(port)
     kept = _kept(data)
     with ExitStack() as stack:
         _start_database(stack, data, say)
@@ -65,7 +66,6 @@ def running(data: Path, say: Say) -> Iterator[Services]:
         api_url = f"http://127.0.0.1:{port}"
         _set_environment(kept, api_url=api_url, port=port, sandbox=github.sandbox is not None)
         _migrate(data, say)
-        _refuse_busy(port)
         processes = {name: _start_process(stack, name, data) for name in ("api", "workers")}
         _wait_for_api(processes["api"], api_url, data, say)
         yield Services(api_url, kept["token"], data / "token", github, processes, data)
