@@ -1,5 +1,6 @@
 """Runs the API: one process that serves on HOST and PORT until SIGINT or SIGTERM, and then lets running requests finish."""
 
+import signal
 import sys
 from contextlib import suppress
 
@@ -23,6 +24,8 @@ def main() -> int:
         return 2
     set_up_logs(settings.log_level)
     server = uvicorn.Server(_config(settings))
+    # After its shutdown uvicorn raises the signal that it got once more: this way being told to stop is no failure.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         server.run()
     return 0 if server.started else NOT_STARTED

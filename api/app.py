@@ -5,8 +5,6 @@ from contextlib import asynccontextmanager
 
 from litestar import Litestar
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.spec import Components, Contact, License, SecurityScheme, Tag
 
 from api.activity import ActivityController
 from api.bodies import StrictRequest
@@ -53,11 +51,6 @@ CONTROLLERS = [
     HealthController,
     DocumentController,
 ]
-DESCRIPTION = """Followthrough makes sure that what a postmortem promises really happens: it stores postmortems with their improvements and
-tasks, makes every task an issue in its team's tracker, and keeps task and issue the same in both directions.
-
-Instants are RFC 3339 in UTC, days are dates, ids are UUIDv7. Lists have `limit`, `cursor` and `sort`; single resources have an `ETag`,
-and changes honour `If-Match`. Errors are problem documents (RFC 9457) that name the wrong place."""
 
 
 def create_app(settings: Settings) -> Litestar:
@@ -81,40 +74,10 @@ def create_app(settings: Settings) -> Litestar:
         before_request=refuse_unknown_parameters,
         request_class=StrictRequest,
         request_max_body_size=LARGEST_BODY,
-        openapi_config=_openapi_config(settings),
+        openapi_config=None,  # the document is our own, and so is its address
         logging_config=None,
     )
     # Outermost, so that an address which no handler knows is seen too.
     app.asgi_handler = Observe(app.asgi_handler)
     complete_document(app)
     return app
-
-
-def _openapi_config(settings: Settings) -> OpenAPIConfig:
-    bearer = SecurityScheme(type="http", scheme="bearer", description="An API token: `Authorization: Bearer ft_…`.")
-    return OpenAPIConfig(
-        title="Followthrough",
-        version="1.0.0",
-        description=DESCRIPTION,
-        license=License(name="Apache-2.0", identifier="Apache-2.0"),
-        contact=Contact(name="Followthrough"),
-        components=Components(security_schemes={"token": bearer}),
-        tags=[Tag(name=name, description=text) for name, text in TAGS.items()],
-        use_handler_docstrings=True,
-        enabled_endpoints=set(),
-        path="/openapi",
-    )
-
-
-TAGS = {
-    "Postmortems": "Documents of incidents, and their import from Markdown.",
-    "Improvements": "What should be better after an incident.",
-    "Tasks": "Action items, with owner, due date and state.",
-    "People and teams": "Who owns tasks.",
-    "Trackers": "Where issues live: connections, projects and routes.",
-    "Links": "A task and its issue, and the state of their sync.",
-    "Activity": "Who changed what.",
-    "Tokens": "Tokens for tools that call this API.",
-    "Webhooks": "What trackers send.",
-    "Operation": "Health, metrics and the document itself.",
-}

@@ -19,13 +19,21 @@ NEEDED_SCOPE: dict[Guard, Scope] = {}
 
 
 async def _authenticate(connection: Connection) -> Caller:
-    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    scheme, _, token = (sent_header(connection, b"authorization") or "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise UnauthenticatedError("Send your token in the header `Authorization: Bearer ft_…`.")
     caller = await house_of(connection).tokens.caller(token.strip()) if len(token) <= LONGEST_TOKEN else None
     if caller is None:
         raise UnauthenticatedError("This token is unknown, expired or revoked.")
     return caller
+
+
+def sent_header(connection: Connection, name: bytes) -> str | None:
+    """Finds one header (its name in small letters), without making a mapping of them all."""
+    for sent, value in connection.scope["headers"]:
+        if sent == name:
+            return value.decode("latin-1")
+    return None
 
 
 def _needs(scope: Scope) -> Guard:

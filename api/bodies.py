@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -38,7 +39,7 @@ def read_body(body: bytes, declared: type[Any]) -> Any:
         raise MalformedError(f"The body is not JSON: {error}") from None
     try:
         struct = msgspec.convert(value, declared)
-        places = _zeros(value)
+        places = _unstorable(struct)
     except msgspec.ValidationError as error:
         raise _invalid(_all_errors(value, declared) or [_place("", str(error))]) from None
     if places:
@@ -50,15 +51,25 @@ def _invalid(places: list[Place]) -> InvalidError:
     return InvalidError("The body says something that can't be so.", *places)
 
 
-def _zeros(value: Any, at: str = "") -> list[Place]:
-    """Finds texts with U+0000, which PostgreSQL can't store."""
+def _unstorable(value: Any, at: str = "") -> list[Place]:
+    """Finds what PostgreSQL can't store: texts with U+0000, and instants that UTC puts outside the years 1 to 9999."""
     if isinstance(value, str):
         return [pointer(at, "leave the character U+0000 out")] if "\x00" in value else []
-    if isinstance(value, dict):
-        return [place for name, inner in value.items() for place in _zeros(inner, f"{at}/{_escape(name)}")]
+    if isinstance(value, datetime):
+        return [] if _has_utc(value) else [pointer(at, "use an instant between the years 1 and 9999 in UTC")]
+    if isinstance(value, msgspec.Struct):
+        return [place for name, inner in msgspec.structs.asdict(value).items() for place in _unstorable(inner, f"{at}/{name}")]
     if isinstance(value, list):
-        return [place for index, inner in enumerate(value) for place in _zeros(inner, f"{at}/{index}")]
+        return [place for index, inner in enumerate(value) for place in _unstorable(inner, f"{at}/{index}")]
     return []
+
+
+def _has_utc(instant: datetime) -> bool:
+    try:
+        instant.astimezone(UTC)
+    except OverflowError:
+        return False
+    return True
 
 
 def _all_errors(value: Any, declared: type[Any]) -> list[Place]:

@@ -11,17 +11,18 @@ from uuid import UUID
 from litestar import Request, Response
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from api.auth import sent_header
 from api.house import house_of
 from api.raw import raw_json
 from domain.columns import VersionedRow
 from domain.database import reader
 from domain.errors import NotFoundError, PreconditionFailedError
-from domain.reading import Listing, One, read_one
+from domain.reading import Listing, read_one
 
 
-def etag_of(one: One) -> str:
+def etag_of(version: int, body: bytes) -> str:
     """The strong tag of a representation."""
-    return f'"{one.version}-{hashlib.blake2b(one.json.encode(), digest_size=8).hexdigest()}"'
+    return f'"{version}-{hashlib.blake2b(body, digest_size=8).hexdigest()}"'
 
 
 async def answer_one(request: Request[Any, Any, Any], listing: Listing, row_id: UUID) -> Response[Any]:
@@ -29,10 +30,11 @@ async def answer_one(request: Request[Any, Any, Any], listing: Listing, row_id: 
     one = await read_one(house_of(request).database.pool, listing, row_id)
     if one is None:
         raise NotFoundError(f"There is nothing with the id {row_id} here.")
-    etag = etag_of(one)
-    if _any_matches(request.headers.get("if-none-match"), etag):
+    body = one.json.encode()
+    etag = etag_of(one.version, body)
+    if _any_matches(sent_header(request, b"if-none-match"), etag):
         return Response(None, status_code=304, headers={"ETag": etag})
-    return raw_json(one.json, headers={"ETag": etag})
+    return raw_json(body, headers={"ETag": etag})
 
 
 async def answer_written(
@@ -42,8 +44,9 @@ async def answer_written(
     one = await read_one(await reader(session), listing, row_id)
     if one is None:
         raise NotFoundError(f"There is nothing with the id {row_id} here.")
-    headers = {"ETag": etag_of(one)} | ({"Location": f"{location}/{row_id}"} if location else {})
-    return raw_json(one.json, status=status, headers=headers)
+    body = one.json.encode()
+    headers = {"ETag": etag_of(one.version, body)} | ({"Location": f"{location}/{row_id}"} if location else {})
+    return raw_json(body, status=status, headers=headers)
 
 
 def check_if_match(request: Request[Any, Any, Any], row: VersionedRow) -> None:

@@ -1,6 +1,7 @@
 """Errors as callers see them: every one a problem document (RFC 9457) with the status it deserves."""
 
 from typing import Any
+from urllib.parse import quote
 
 import asyncpg
 import structlog
@@ -54,7 +55,7 @@ STATUS: dict[type[FollowthroughError], tuple[int, str]] = {
     errors.InvalidError: (422, "Invalid input"),
     errors.UnavailableError: (503, "Temporarily unavailable"),
 }
-TITLES = {status: title for status, title in STATUS.values()} | {405: "Method not allowed", 500: "Internal error"}
+TITLES = dict(STATUS.values()) | {405: "Method not allowed", 500: "Internal error"}
 
 
 def answer_problem(
@@ -72,7 +73,7 @@ def answer_problem(
         title=title,
         status=status,
         detail=detail,
-        instance=request.scope["path"],
+        instance=quote(request.scope["path"], safe="/:@!$&'()*+,;="),
         request_id=request.scope["state"].get("request_id", ""),
         errors=[_shown(place) for place in places],
     )
@@ -115,10 +116,13 @@ def _on_validation(request: Request[Any, Any, Any], error: ValidationException) 
 
 
 def on_database_error(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    """Answers an error of the database: 503 while it is away, 409 when a constraint refused the row, else 500."""
+    """Answers an error of the database: 503 while it is away or two changes deadlocked, 409 for a refusing constraint, else 500."""
     if is_away(error):
         log.warning("database_away", error=type(error).__name__)
         return answer_problem(request, 503, "The database is away; nothing was changed. Try again in a moment.")
+    if isinstance(error, DBAPIError) and isinstance(_cause(error), asyncpg.TransactionRollbackError):
+        log.warning("changes_collided", error=type(_cause(error)).__name__)
+        return answer_problem(request, 503, "Two changes waited for one another; nothing was changed. Try again in a moment.")
     if isinstance(error, IntegrityError):
         log.warning("constraint_refused", constraint=_constraint(error))
         return answer_problem(request, 409, f"The database's constraint {_constraint(error)} refused this change.")
@@ -131,7 +135,9 @@ def is_away(error: BaseException | None) -> bool:
         return error.connection_invalidated or is_away(error.orig) or is_away(error.__cause__)
     if isinstance(error, BaseExceptionGroup):
         return any(is_away(inner) for inner in error.exceptions)
-    return isinstance(error, _AWAY) or (error is not None and is_away(error.__cause__))
+    # A value that asyncpg can't send is an InterfaceError too, but a ValueError besides.
+    away = isinstance(error, _AWAY) and not isinstance(error, ValueError)
+    return away or (error is not None and is_away(error.__cause__))
 
 
 _AWAY = (
@@ -140,14 +146,19 @@ _AWAY = (
     PoolTimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what a connection says that breaks in the middle of an answer
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
 )
 
 
 def _constraint(error: IntegrityError) -> str:
-    cause = getattr(error.orig, "__cause__", None)
-    return getattr(cause, "constraint_name", None) or "unknown"
+    return getattr(_cause(error), "constraint_name", None) or "unknown"
+
+
+def _cause(error: DBAPIError) -> BaseException | None:
+    """Gives asyncpg's own error, which SQLAlchemy wraps twice."""
+    return getattr(error.orig, "__cause__", None)
 
 
 def on_bug(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:

@@ -30,7 +30,7 @@ class HealthController(Controller):
         """Answers as long as the process runs."""
         return Health("ok")
 
-    @get("/health/ready", operation_id="check_ready", summary="Can requests be served?")
+    @get("/health/ready", operation_id="check_ready", summary="Can requests be served?", opt={"answers": {200: (), 503: ()}})
     async def ready(self, request: Request[Any, Any, Any]) -> Response[Health]:
         """Answers 200 while PostgreSQL does; Redis away is shown, but writes still succeed without it."""
         database, redis = await asyncio.gather(_database(house_of(request)), _redis(house_of(request)))

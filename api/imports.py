@@ -1,6 +1,7 @@
 """The import: a postmortem's Markdown becomes a postmortem, its improvements and tasks."""
 
 from typing import Any
+from uuid import UUID
 from zoneinfo import available_timezones
 
 import msgspec
@@ -15,10 +16,12 @@ from api.postmortems import PostmortemRead
 from api.raw import raw_json
 from api.session import act_of
 from api.tasks import TaskRead
+from domain.bell import forget
 from domain.database import reader
-from domain.errors import MalformedError, UnsupportedMediaError, parameter
+from domain.errors import InvalidError, MalformedError, UnsupportedMediaError, parameter
 from domain.filters import a_date, a_flag, a_text
 from domain.improvements.search import IMPROVEMENTS
+from domain.metrics import TASKS_IMPORTED
 from domain.people.find import team_by_slug
 from domain.postmortems.ingest import Document, Ingested, decode_source, ingest_postmortem
 from domain.postmortems.search import POSTMORTEMS
@@ -62,7 +65,9 @@ class DocumentWarning(Struct):
 
 
 class ImportResult(Struct):
-    """What the document became."""
+    """What the document became; `created` tells whether it is a new postmortem (or would be, in a dry run)."""
+
+    created: bool
 
     postmortem: PostmortemRead
     improvements: list[ImprovementRead]
@@ -80,7 +85,13 @@ class ImportController(Controller):
         operation_id="import_postmortem",
         summary="Import a postmortem's Markdown",
         guards=[can_write],
-        opt={"parameters": tuple(PARAMETERS), "documented": PARAMETERS, "body": MEDIA_TYPES[0]},
+        opt={
+            "parameters": tuple(PARAMETERS),
+            "documented": PARAMETERS,
+            "body": MEDIA_TYPES[0],
+            "answers": {201: ("Location",), 200: ()},
+            "errors": (415, 422),
+        },
     )
     async def import_postmortem(self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession]) -> Response[ImportResult]:
         """Stores what the document says, as one postmortem with its improvements and tasks.
@@ -93,13 +104,15 @@ class ImportController(Controller):
             raise UnsupportedMediaError(f"Send the document as text/markdown; this one came as {media_type or 'nothing in particular'}.")
         given = _parameters(request)
         dry_run = given.pop("dry_run", False)
-        team = given.pop("team", None)
-        source = decode_source(await request.body())
-        document = Document(source, **given, team_id=(await team_by_slug(session, team)).id if team else None)
+        given["team_id"] = await _team_id(session, given.pop("team", None))
+        document = Document(decode_source(await request.body()), **given)
         ingested = await ingest_postmortem(session, act_of(request), document)
         body = await _tree(session, ingested)
         if dry_run:
             await session.rollback()
+            forget(session)
+        else:
+            TASKS_IMPORTED.inc(ingested.tasks_made)
         created = ingested.created and not dry_run
         headers = {"Location": f"/v1/postmortems/{ingested.postmortem_id}"} if created else {}
         return raw_json(body, status=201 if created else 200, headers=headers)
@@ -117,6 +130,13 @@ def _parameters(request: Request[Any, Any, Any]) -> dict[str, Any]:
     return values
 
 
+async def _team_id(session: AsyncSession, slug: str | None) -> UUID | None:
+    try:
+        return (await team_by_slug(session, slug)).id if slug else None
+    except InvalidError as error:
+        raise InvalidError(error.detail, *(parameter("team", place.detail) for place in error.places)) from None
+
+
 async def _tree(session: AsyncSession, ingested: Ingested) -> bytes:
     connection = await reader(session)
     only = {"postmortem_id": [ingested.postmortem_id]}
@@ -125,4 +145,5 @@ async def _tree(session: AsyncSession, ingested: Ingested) -> bytes:
     tasks = await read_all(connection, TASKS, only)
     warnings = msgspec.json.encode([DocumentWarning(warning.line, warning.text) for warning in ingested.warnings]).decode()
     shown = postmortem.json if postmortem else "null"
-    return f'{{"postmortem":{shown},"improvements":[{improvements}],"tasks":[{tasks}],"warnings":{warnings}}}'.encode()
+    created = "true" if ingested.created else "false"
+    return f'{{"created":{created},"postmortem":{shown},"improvements":[{improvements}],"tasks":[{tasks}],"warnings":{warnings}}}'.encode()

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import asdict
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -78,7 +78,7 @@ class ImprovementController(Controller):
         return await answer_page(request, IMPROVEMENTS)
 
     @get("/{improvement_id:uuid}", operation_id="get_improvement", summary="Read an improvement", guards=[can_read])
-    async def get_improvement(self, request: Request[Any, Any, Any], improvement_id: UUID) -> Response[ImprovementRead]:
+    async def get_improvement(self, request: Request[Any, Any, Any], improvement_id: FromPath[UUID]) -> Response[ImprovementRead]:
         """Gives one improvement with its progress."""
         return await answer_one(request, IMPROVEMENTS, improvement_id)
 
@@ -110,13 +110,15 @@ class ImprovementController(Controller):
         self,
         request: Request[Any, Any, Any],
         session: NamedDependency[AsyncSession],
-        improvement_id: UUID,
+        improvement_id: FromPath[UUID],
         data: JSONBody[ImprovementChange],
     ) -> Response[ImprovementRead]:
         """Changes the members that are given."""
         improvement = await lock_improvement(session, improvement_id)
         check_if_match(request, improvement)
         given = {name: value for name, value in asdict(data).items() if value is not UNSET}
+        if "title" in given:
+            given["title"] = " ".join(given["title"].split())
         change_improvement(session, act_of(request), improvement, given)
         return await answer_written(session, IMPROVEMENTS, improvement_id)
 
@@ -128,7 +130,7 @@ class ImprovementController(Controller):
         opt={"if_match": True},
     )
     async def delete_improvement(
-        self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], improvement_id: UUID
+        self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], improvement_id: FromPath[UUID]
     ) -> None:
         """Deletes an improvement; its tasks stay, without a goal."""
         improvement = await lock_improvement(session, improvement_id)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from litestar import Controller, Request, Response, delete, get, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody
 from msgspec import Struct
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -19,6 +19,7 @@ from domain.sync.search import ATTEMPTS, LINKS
 from domain.sync.send import detach_link, lock_link, retry_link, send_task
 from domain.sync.table import Operation, Outcome
 from domain.tasks.change import lock_task
+from domain.tasks.search import TASKS
 from domain.trackers.link import LinkState
 
 
@@ -101,14 +102,14 @@ class TaskLinkController(Controller):
     path = "/v1/tasks/{task_id:uuid}/links"
     tags = ["Links"]
 
-    @get(operation_id="list_task_links", summary="List a task's links", guards=[can_read], opt=reads(LINKS))
-    async def list_task_links(self, request: Request[Any, Any, Any], task_id: UUID) -> Response[LinkPage]:
+    @get(operation_id="list_task_links", summary="List a task's links", guards=[can_read], opt=reads(LINKS, fixed="task_id"))
+    async def list_task_links(self, request: Request[Any, Any, Any], task_id: FromPath[UUID]) -> Response[LinkPage]:
         """Gives the links of one task."""
-        return await answer_page(request, LINKS, fixed={"task_id": [task_id]})
+        return await answer_page(request, LINKS, fixed={"task_id": [task_id]}, parent=(TASKS, task_id))
 
     @post(operation_id="create_link", summary="Send a task to a project", guards=[can_write])
     async def create_link(
-        self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], task_id: UUID, data: JSONBody[LinkCreate]
+        self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], task_id: FromPath[UUID], data: JSONBody[LinkCreate]
     ) -> Response[LinkRead]:
         """Makes an issue for the task in a project, besides those that the routes choose."""
         task = await lock_task(session, task_id)
@@ -128,7 +129,7 @@ class LinkController(Controller):
         return await answer_page(request, LINKS)
 
     @get("/{link_id:uuid}", operation_id="get_link", summary="Read a link", guards=[can_read])
-    async def get_link(self, request: Request[Any, Any, Any], link_id: UUID) -> Response[LinkRead]:
+    async def get_link(self, request: Request[Any, Any, Any], link_id: FromPath[UUID]) -> Response[LinkRead]:
         """Gives one link with the state of each field."""
         return await answer_one(request, LINKS, link_id)
 
@@ -137,15 +138,21 @@ class LinkController(Controller):
         operation_id="list_attempts",
         summary="Read a link's ledger",
         guards=[can_read],
-        opt=reads(ATTEMPTS),
+        opt=reads(ATTEMPTS, fixed="link_id"),
     )
-    async def list_attempts(self, request: Request[Any, Any, Any], link_id: UUID) -> Response[AttemptPage]:
+    async def list_attempts(self, request: Request[Any, Any, Any], link_id: FromPath[UUID]) -> Response[AttemptPage]:
         """Gives every call that was made to change the issue, with its outcome and the tracker's id of the request."""
-        return await answer_page(request, ATTEMPTS, fixed={"link_id": [link_id]})
+        return await answer_page(request, ATTEMPTS, fixed={"link_id": [link_id]}, parent=(LINKS, link_id))
 
-    @post("/{link_id:uuid}/retry", operation_id="retry_link", summary="Try a link again", guards=[can_sync])
+    @post(
+        "/{link_id:uuid}/retry",
+        operation_id="retry_link",
+        summary="Try a link again",
+        guards=[can_sync],
+        opt={"answers": {202: ("ETag",)}},
+    )
     async def retry_link(
-        self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], link_id: UUID
+        self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], link_id: FromPath[UUID]
     ) -> Response[LinkRead]:
         """Makes the link due at once, for example after a person has mended what it needed."""
         link = await lock_link(session, link_id)
@@ -153,7 +160,7 @@ class LinkController(Controller):
         return await answer_written(session, LINKS, link_id, status=202)
 
     @delete("/{link_id:uuid}", operation_id="detach_link", summary="Detach a link", guards=[can_sync], opt={"if_match": True})
-    async def detach_link(self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], link_id: UUID) -> None:
+    async def detach_link(self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], link_id: FromPath[UUID]) -> None:
         """Ends the sync of a task and its issue; both stay as they are."""
         link = await lock_link(session, link_id)
         check_if_match(request, link)

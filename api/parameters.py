@@ -14,6 +14,8 @@ async def refuse_unknown_parameters(request: Request[Any, Any, Any]) -> None:
         return
     known = request.route_handler.opt.get("parameters", ())
     given = request.query_params
+    if len(given) == len(set(given.keys()).intersection(known)):
+        return
     places = [parameter(name, _hint(name, known)) for name in given.keys() - set(known)]
     places += [
         parameter(name, "give it once, several values separated by commas") for name in set(known) if len(given.getall(name, [])) > 1

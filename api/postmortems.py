@@ -7,7 +7,7 @@ from uuid import UUID
 
 from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -17,8 +17,10 @@ from api.conditional import answer_one, answer_written, check_if_match
 from api.paging import answer_page, reads
 from api.session import act_of
 from api.texts import Slug, Title, Url, ZoneName
+from domain.errors import InvalidError, pointer
 from domain.people.find import team_by_slug
 from domain.postmortems.change import change_postmortem, create_postmortem, delete_postmortem, lock_postmortem
+from domain.postmortems.dates import known_zone
 from domain.postmortems.search import POSTMORTEMS
 from domain.postmortems.table import PostmortemStatus
 
@@ -77,7 +79,7 @@ class TimelineEventWrite(Struct, forbid_unknown_fields=True):
     text: EventText
     at: Instant | None = None
     time: Annotated[time_of_day, Meta(tz=False)] | None = None
-    line: Annotated[int, Meta(ge=1)] | None = None
+    line: Annotated[int, Meta(ge=1, le=10_000_000)] | None = None
 
 
 Timeline = Annotated[list[TimelineEventWrite], Meta(max_length=2_000)]
@@ -139,7 +141,7 @@ class PostmortemController(Controller):
         return await answer_page(request, POSTMORTEMS)
 
     @get("/{postmortem_id:uuid}", operation_id="get_postmortem", summary="Read a postmortem", guards=[can_read])
-    async def get_postmortem(self, request: Request[Any, Any, Any], postmortem_id: UUID) -> Response[PostmortemRead]:
+    async def get_postmortem(self, request: Request[Any, Any, Any], postmortem_id: FromPath[UUID]) -> Response[PostmortemRead]:
         """Gives one postmortem with its timeline."""
         return await answer_one(request, POSTMORTEMS, postmortem_id)
 
@@ -164,7 +166,7 @@ class PostmortemController(Controller):
         self,
         request: Request[Any, Any, Any],
         session: NamedDependency[AsyncSession],
-        postmortem_id: UUID,
+        postmortem_id: FromPath[UUID],
         data: JSONBody[PostmortemChange],
     ) -> Response[PostmortemRead]:
         """Changes the members that are given."""
@@ -182,7 +184,9 @@ class PostmortemController(Controller):
         guards=[can_write],
         opt={"if_match": True},
     )
-    async def delete_postmortem(self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], postmortem_id: UUID) -> None:
+    async def delete_postmortem(
+        self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], postmortem_id: FromPath[UUID]
+    ) -> None:
         """Deletes a postmortem that has no tasks any more, with its improvements."""
         postmortem = await lock_postmortem(session, postmortem_id)
         check_if_match(request, postmortem)
@@ -196,8 +200,21 @@ async def _columns(session: AsyncSession, given: dict[str, Any]) -> dict[str, An
         values["team_id"] = (await team_by_slug(session, team)).id if team else None
     if "title" in values:
         values["title"] = " ".join(values["title"].split())
+    if values.get("timezone") is not None:
+        values["timezone"] = _zone(values["timezone"])
     return values
 
 
+def _zone(text: str) -> str:
+    zone = known_zone(text)
+    if zone is None:
+        raise InvalidError(f"There is no time zone {text!r}.", pointer("/timezone", "use an IANA name such as Europe/Berlin, or +02:00"))
+    return zone
+
+
 def _events(events: list[TimelineEventWrite]) -> list[dict[str, Any]]:
+    both = [index for index, event in enumerate(events) if event.at is not None and event.time is not None]
+    if both:
+        places = [pointer(f"/timeline/{index}/time", "leave it out, or leave `at` out") for index in both]
+        raise InvalidError("An event has an instant or a bare time of day.", *places)
     return [asdict(event) for event in events]

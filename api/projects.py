@@ -6,7 +6,7 @@ from uuid import UUID
 
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody
 from msgspec import Meta, Struct
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -20,7 +20,7 @@ from domain.trackers.address import check_address
 from domain.trackers.change import add_project, lock_tracker
 from domain.trackers.connect import connect
 from domain.trackers.contract import Failure, TrackerError
-from domain.trackers.search import PROJECTS
+from domain.trackers.search import PROJECTS, TRACKERS
 
 ProjectKey = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,100}(/[A-Za-z0-9_.-]{1,100})?$", description="`org/repo`, or a numeric id.")]
 
@@ -58,17 +58,17 @@ class ProjectController(Controller):
     path = "/v1/trackers/{tracker_id:uuid}/projects"
     tags = ["Trackers"]
 
-    @get(operation_id="list_projects", summary="List a tracker's projects", guards=[can_read], opt=reads(PROJECTS))
-    async def list_projects(self, request: Request[Any, Any, Any], tracker_id: UUID) -> Response[ProjectPage]:
+    @get(operation_id="list_projects", summary="List a tracker's projects", guards=[can_read], opt=reads(PROJECTS, fixed="tracker_id"))
+    async def list_projects(self, request: Request[Any, Any, Any], tracker_id: FromPath[UUID]) -> Response[ProjectPage]:
         """Gives the repositories that this tracker may use."""
-        return await answer_page(request, PROJECTS, fixed={"tracker_id": [tracker_id]})
+        return await answer_page(request, PROJECTS, fixed={"tracker_id": [tracker_id]}, parent=(TRACKERS, tracker_id))
 
-    @post(operation_id="add_project", summary="Add a project", guards=[can_admin])
+    @post(operation_id="add_project", summary="Add a project", guards=[can_admin], opt={"answers": {201: ("ETag",), 200: ("ETag",)}})
     async def add_project(
         self,
         request: Request[Any, Any, Any],
         session: NamedDependency[AsyncSession],
-        tracker_id: UUID,
+        tracker_id: FromPath[UUID],
         data: JSONBody[ProjectCreate],
     ) -> Response[ProjectRead]:
         """Looks the repository up at the tracker and stores it; again, it brings the stored name up to date."""

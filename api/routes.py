@@ -6,7 +6,7 @@ from uuid import UUID
 
 from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -15,7 +15,7 @@ from api.auth import can_admin, can_read
 from api.conditional import answer_one, answer_written, check_if_match
 from api.paging import answer_page, reads
 from api.session import act_of
-from api.texts import Slug
+from api.texts import END, Slug
 from domain.errors import InvalidError, pointer
 from domain.people.find import team_by_slug
 from domain.tasks.table import Priority, TaskKind
@@ -24,7 +24,7 @@ from domain.trackers.search import ROUTES
 from domain.trackers.table import TrackerProject
 
 Position = Annotated[int, Meta(ge=0, le=1_000_000, description="Lower positions are asked first.")]
-LabelPrefix = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9/:._-]{0,19}$", description="Labels with this prefix are ours.")]
+LabelPrefix = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9/:._-]{0,19}" + END, description="Labels with this prefix are ours.")]
 
 
 class RouteRead(Struct):
@@ -83,7 +83,7 @@ class RouteController(Controller):
         return await answer_page(request, ROUTES)
 
     @get("/{route_id:uuid}", operation_id="get_route", summary="Read a route", guards=[can_read])
-    async def get_route(self, request: Request[Any, Any, Any], route_id: UUID) -> Response[RouteRead]:
+    async def get_route(self, request: Request[Any, Any, Any], route_id: FromPath[UUID]) -> Response[RouteRead]:
         """Gives one route."""
         return await answer_one(request, ROUTES, route_id)
 
@@ -97,7 +97,7 @@ class RouteController(Controller):
 
     @patch("/{route_id:uuid}", operation_id="change_route", summary="Change a route", guards=[can_admin], opt={"if_match": True})
     async def change_route(
-        self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], route_id: UUID, data: JSONBody[RouteChange]
+        self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], route_id: FromPath[UUID], data: JSONBody[RouteChange]
     ) -> Response[RouteRead]:
         """Changes the members that are given."""
         route = await lock_route(session, route_id)
@@ -107,7 +107,7 @@ class RouteController(Controller):
         return await answer_written(session, ROUTES, route_id)
 
     @delete("/{route_id:uuid}", operation_id="delete_route", summary="Delete a route", guards=[can_admin], opt={"if_match": True})
-    async def delete_route(self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], route_id: UUID) -> None:
+    async def delete_route(self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], route_id: FromPath[UUID]) -> None:
         """Deletes a rule; the links that it made stay."""
         route = await lock_route(session, route_id)
         check_if_match(request, route)

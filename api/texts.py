@@ -11,7 +11,9 @@ Title: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"\
 LongText: TypeAlias = Annotated[str, Meta(max_length=20_000, description="Markdown, at most 20,000 characters.")]
 Reason: TypeAlias = Annotated[str, Meta(max_length=2_000, description="Why; at most 2,000 characters.")]
 Email: TypeAlias = Annotated[str, Meta(min_length=3, max_length=254, pattern="^[^@]+@[^@]+$", description="An e-mail address.")]
-Slug: TypeAlias = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}" + END, description="A short name: small letters, digits and dashes.")]
+Slug: TypeAlias = Annotated[
+    str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}" + END, description="A short name: small letters, digits and dashes.")
+]
 Url: TypeAlias = Annotated[str, Meta(max_length=2_000, pattern=r"^https?://[^\s]+" + END, description="An http or https address.")]
 Label: TypeAlias = Annotated[
     str, Meta(min_length=1, max_length=50, pattern=r"^[^\s,][^,]*$", description="A label; its letters become small.")

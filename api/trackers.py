@@ -6,7 +6,7 @@ from uuid import UUID
 
 from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, Meta, Struct, UnsetType, json
 from msgspec.structs import asdict
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -17,7 +17,7 @@ from api.house import House, house_of
 from api.paging import answer_page, reads
 from api.raw import raw_json
 from api.session import act_of
-from api.texts import Name
+from api.texts import END, Name
 from domain.errors import InvalidError, pointer
 from domain.trackers.address import check_address
 from domain.trackers.change import change_tracker, create_tracker, delete_tracker, lock_tracker, rotate_webhook_secret
@@ -25,7 +25,7 @@ from domain.trackers.connect import DEFAULT_BASE_URL
 from domain.trackers.search import TRACKERS
 from domain.trackers.table import TrackerKind, TrackerState
 
-BaseUrl = Annotated[str, Meta(max_length=2000, pattern="^https?://[^\\s?#]+$", description="Where the tracker's API is.")]
+BaseUrl = Annotated[str, Meta(max_length=2000, pattern=r"^https?://[^\s?#]+" + END, description="Where the tracker's API is.")]
 Secret = Annotated[str, Meta(min_length=1, max_length=20_000)]
 
 
@@ -33,9 +33,9 @@ class Credentials(Struct, forbid_unknown_fields=True, omit_defaults=True):
     """Either a `token`, or an App's `app_id` and `private_key` (PEM); `installation_id` is looked up where it is missing."""
 
     token: Secret | None = None
-    app_id: Annotated[str, Meta(pattern="^[0-9A-Za-z.]{1,64}$")] | None = None
+    app_id: Annotated[str, Meta(pattern="^[0-9A-Za-z.]{1,64}" + END)] | None = None
     private_key: Secret | None = None
-    installation_id: Annotated[str, Meta(pattern="^[0-9]{1,20}$")] | None = None
+    installation_id: Annotated[str, Meta(pattern="^[0-9]{1,20}" + END)] | None = None
 
 
 class TrackerRead(Struct):
@@ -107,11 +107,16 @@ class TrackerController(Controller):
         return await answer_page(request, TRACKERS)
 
     @get("/{tracker_id:uuid}", operation_id="get_tracker", summary="Read a tracker", guards=[can_read])
-    async def get_tracker(self, request: Request[Any, Any, Any], tracker_id: UUID) -> Response[TrackerRead]:
+    async def get_tracker(self, request: Request[Any, Any, Any], tracker_id: FromPath[UUID]) -> Response[TrackerRead]:
         """Gives one tracker, without secrets."""
         return await answer_one(request, TRACKERS, tracker_id)
 
-    @post(operation_id="create_tracker", summary="Connect a tracker", guards=[can_admin])
+    @post(
+        operation_id="create_tracker",
+        summary="Connect a tracker",
+        guards=[can_admin],
+        opt={"answers": {201: ("Location", "ETag", "Cache-Control")}},
+    )
     async def create_tracker(
         self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], data: JSONBody[TrackerCreate]
     ) -> Response[TrackerCreated]:
@@ -144,7 +149,7 @@ class TrackerController(Controller):
         self,
         request: Request[Any, Any, Any],
         session: NamedDependency[AsyncSession],
-        tracker_id: UUID,
+        tracker_id: FromPath[UUID],
         data: JSONBody[TrackerChange],
     ) -> Response[TrackerRead]:
         """Changes the members that are given."""
@@ -166,9 +171,10 @@ class TrackerController(Controller):
         operation_id="rotate_webhook_secret",
         summary="Rotate a webhook secret",
         guards=[can_admin],
+        opt={"answers": {201: ("Cache-Control",)}},
     )
     async def rotate_webhook_secret(
-        self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], tracker_id: UUID
+        self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], tracker_id: FromPath[UUID]
     ) -> Response[WebhookSetup]:
         """Makes a new secret and shows it, this once; the one before it stays good until the next rotation."""
         house = house_of(request)
@@ -184,7 +190,9 @@ class TrackerController(Controller):
         guards=[can_admin],
         opt={"if_match": True},
     )
-    async def delete_tracker(self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], tracker_id: UUID) -> None:
+    async def delete_tracker(
+        self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], tracker_id: FromPath[UUID]
+    ) -> None:
         """Deletes a tracker that no task has an issue in."""
         tracker = await lock_tracker(session, tracker_id)
         check_if_match(request, tracker)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from litestar import Controller, Request, Response, post
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 from msgspec import Struct
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -30,10 +31,10 @@ class WebhookController(Controller):
         operation_id="receive_webhook",
         summary="Take a tracker's webhook",
         status_code=202,
-        opt={"body": "application/json"},
+        opt={"body": "application/json", "errors": (401,)},
     )
     async def receive_webhook(
-        self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], tracker_id: UUID
+        self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], tracker_id: FromPath[UUID]
     ) -> Response[WebhookAnswer]:
         """Verifies the signature over the raw bytes, keeps the webhook once, and has its link looked at soon."""
         headers = {name.lower(): value for name, value in request.headers.items()}
