@@ -85,7 +85,12 @@ class Bell:
         await self.redis.connection_pool.disconnect()
 
 
+def forget(session: AsyncSession) -> None:
+    """Drops the jobs noted on the session; called where a transaction ends well without having stored anything."""
+    session.info.pop(_PENDING, None)
+
+
 def after_commit(session: AsyncSession, name: str, *ids: UUID) -> None:
-    """Notes a job to be sent once the session's transaction has committed; a rollback forgets it."""
+    """Notes a job to be sent once the session's transaction has committed; an error before that drops it."""
     request_id = structlog.contextvars.get_contextvars().get("request_id")
     session.info.setdefault(_PENDING, []).append((name, tuple(map(str, ids)), request_id))

@@ -1,8 +1,11 @@
-"""The database: its two ways in (SQLAlchemy sessions to write, an asyncpg pool to read) and the one transaction of a request or job."""
+"""The database: its two ways in (SQLAlchemy sessions to write, bare asyncpg to read) and the one transaction of a request or job."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 STATEMENT_TIMEOUT_MS = 15_000
 CONNECT_TIMEOUT_SECONDS = 5
+# Something between us and the server may have forgotten a connection that was silent for longer.
+LONGEST_IDLE_SECONDS = 300
 
 
 def _server_settings(statement_timeout_ms: int = STATEMENT_TIMEOUT_MS) -> dict[str, str]:
@@ -28,13 +33,65 @@ def _server_settings(statement_timeout_ms: int = STATEMENT_TIMEOUT_MS) -> dict[s
 AfterCommit = Callable[[AsyncSession], Awaitable[None]]
 
 
+class ReadPool:
+    """Connections for single statements, one at a time on each, which leave nothing behind that would have to be undone.
+
+    A connection goes from one read straight to the next: the steps by which asyncpg's own pool hands one over and takes it back cost as
+    much as all else that asyncpg does for a short read.
+    """
+
+    def __init__(self, connect: Callable[[], Awaitable[Any]], *, size: int) -> None:
+        self._connect = connect
+        self._size = size
+        self._turns = asyncio.Semaphore(size)
+        self._idle: list[tuple[Any, float]] = []
+        self._closed = False
+
+    async def fetchrow(self, query: str, *args: Any) -> Any:
+        """Runs a statement and gives its first row, or None; waits for its turn where all connections are in use."""
+        async with self._turns:
+            connection = await self._take()
+            try:
+                # A statement that is cancelled here ends in the background; asyncpg has the next one wait for that.
+                return await connection.fetchrow(query, *args)
+            finally:
+                self._idle.append((connection, time.monotonic()))
+
+    async def fetchval(self, query: str, *args: Any) -> Any:
+        """Runs a statement and gives the first value of its first row, or None."""
+        row = await self.fetchrow(query, *args)
+        return None if row is None else row[0]
+
+    async def _take(self) -> Any:
+        if self._closed:
+            raise asyncpg.InterfaceError("the pool is closed")
+        while self._idle:
+            connection, since = self._idle.pop()
+            if connection.is_closed():
+                continue
+            if time.monotonic() - since < LONGEST_IDLE_SECONDS:
+                return connection
+            connection.terminate()
+        return await self._connect()
+
+    async def close(self) -> None:
+        """Waits for the reads that run, and closes every connection; a later read is an InterfaceError."""
+        self._closed = True
+        for _ in range(self._size):
+            await self._turns.acquire()
+        for connection, _ in self._idle:
+            await connection.close(timeout=CONNECT_TIMEOUT_SECONDS)
+        for _ in range(self._size):
+            self._turns.release()
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
     """An open database: `sessions` for writes, `pool` for reads that PostgreSQL renders itself."""
 
     engine: AsyncEngine
     sessions: async_sessionmaker[AsyncSession]
-    pool: "asyncpg.Pool[asyncpg.Record]"
+    pool: ReadPool
 
     async def close(self) -> None:
         """Closes every connection; waits at most a few seconds for those in use."""
@@ -64,24 +121,13 @@ def open_engine(url: str, *, pool_size: int = 10, statement_timeout_ms: int = ST
     return create_async_engine(sqlalchemy_url(url), pool_size=pool_size, max_overflow=5, connect_args=connect_args, hide_parameters=True)
 
 
-async def _keep_session_state(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    """Skips asyncpg's reset on release: this pool runs single SELECTs only, so there is nothing to undo."""
-
-
 async def open_database(url: str, *, pool_size: int = 10) -> Database:
     """Opens the database without connecting yet, so that a server that is away at start is an error of a request, not of the start."""
     load_tables()
     engine = open_engine(url, pool_size=pool_size)
     sessions = async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False)
-    pool = await asyncpg.create_pool(
-        url,
-        min_size=0,
-        max_size=pool_size,
-        reset=_keep_session_state,
-        timeout=CONNECT_TIMEOUT_SECONDS,
-        server_settings=_server_settings(),
-    )
-    return Database(engine, sessions, pool)
+    connect = partial(asyncpg.connect, url, timeout=CONNECT_TIMEOUT_SECONDS, server_settings=_server_settings())
+    return Database(engine, sessions, ReadPool(connect, size=pool_size))
 
 
 @asynccontextmanager

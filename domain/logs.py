@@ -1,9 +1,12 @@
 """Logs: one JSON object a line, with a constant event name, data as keywords and the context bound once."""
 
+import json
 import logging
 import sys
+from functools import lru_cache
 from typing import Any
 
+import msgspec
 import structlog
 
 SECRET_WORDS = ("authorization", "password", "secret", "credentials", "private_key", "token")
@@ -12,9 +15,26 @@ SECRET_WORDS = ("authorization", "password", "secret", "credentials", "private_k
 def _hide_secrets(logger: Any, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """The last net: a value whose name speaks of a secret never reaches a line, wherever it was logged."""
     for name in event:
-        if any(word in name.lower() for word in SECRET_WORDS) and not name.endswith("_id"):
+        if _speaks_of_a_secret(name):
             event[name] = "[hidden]"
     return event
+
+
+# The names stand in the code, so they are few.
+@lru_cache(1000)
+def _speaks_of_a_secret(name: str) -> bool:
+    return any(word in name.lower() for word in SECRET_WORDS) and not name.endswith("_id")
+
+
+def _to_json(event: Any, **_: Any) -> str:
+    """Writes a line; a value that JSON doesn't know shows as its repr, and text that is not Unicode is escaped."""
+    try:
+        return _ENCODER.encode(event).decode()
+    except (UnicodeEncodeError, OverflowError):
+        return json.dumps(event, default=repr)
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=repr)
 
 
 def set_up_logs(level: str) -> None:
@@ -27,14 +47,14 @@ def set_up_logs(level: str) -> None:
         _hide_secrets,
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer()],
+        processors=[*shared, structlog.processors.JSONRenderer(_to_json)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer(_to_json)],
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)

@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     bootstrap_token: str | None = Field(None, min_length=20, max_length=200, validation_alias="FOLLOWTHROUGH_BOOTSTRAP_TOKEN", repr=False)
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", validation_alias="FOLLOWTHROUGH_LOG_LEVEL")
     queue_name: str = Field("followthrough", min_length=1, validation_alias="FOLLOWTHROUGH_QUEUE_NAME")
+    worker_metrics_port: int | None = Field(None, ge=1, le=65535, validation_alias="FOLLOWTHROUGH_WORKER_METRICS_PORT")
     private_trackers: bool = Field(False, validation_alias="FOLLOWTHROUGH_PRIVATE_TRACKERS")
     tracker_timeout_seconds: float = Field(10, gt=0, le=60, validation_alias="FOLLOWTHROUGH_TRACKER_TIMEOUT_SECONDS")
     lease_seconds: float = Field(30, gt=0, le=600, validation_alias="FOLLOWTHROUGH_LEASE_SECONDS")

@@ -117,9 +117,7 @@ def issue_access_token(app: GithubApp, number: int, *, wanted: dict[str, Any], s
         raise not_found()
     ids, names = wanted.get("repository_ids"), wanted.get("repositories")
     chosen = [
-        repository
-        for repository in installed
-        if (ids is None or repository.id in ids) and (names is None or repository.name in names)
+        repository for repository in installed if (ids is None or repository.id in ids) and (names is None or repository.name in names)
     ]
     if len(chosen) < len(ids or []) or len(chosen) < len(names or []):
         raise GithubError(422, "There is at least one repository that does not exist or is not accessible")

@@ -82,9 +82,7 @@ async def edit_as_human(request: Request[Any, Any, Any], sandbox: Sandbox, owner
     return answer(issue_document(issue, repository=office.repository, state=sandbox.state, site=sandbox.site(request)))
 
 
-def change_as_human(
-    request: Request[Any, Any, Any], sandbox: Sandbox, full_name: str, *, number: int, change: dict[str, Any]
-) -> Issue:
+def change_as_human(request: Request[Any, Any, Any], sandbox: Sandbox, full_name: str, *, number: int, change: dict[str, Any]) -> Issue:
     """Change an issue as the person at the keyboard would, and tell the hooks."""
     office = human_office(sandbox, full_name)
     issue = sandbox.state.find(Issue, f"{office.repository.id}/{number}")

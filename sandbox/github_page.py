@@ -99,8 +99,7 @@ async def show_issue(sandbox: Sandbox, owner: str, repo: str, number: int) -> Re
 def _comments(issue: Issue, state: State) -> str:
     found = [row for row in state.all(Comment) if (row.repository_id, row.number) == (issue.repository_id, issue.number)]
     return "".join(
-        f'<p class="note">{escape(row.user)}, <time>{escape(row.created_at)}</time></p><pre>{escape(row.body)}</pre>'
-        for row in found
+        f'<p class="note">{escape(row.user)}, <time>{escape(row.created_at)}</time></p><pre>{escape(row.body)}</pre>' for row in found
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any, cast
 import uvloop
 from arq import cron, func
 from arq.worker import Worker
+from prometheus_client import start_http_server
 
 from domain.bell import RECONCILE_LINK, deserialize, redis_settings, serialize
 from domain.logs import set_up_logs
@@ -51,5 +52,7 @@ def _every(seconds: float) -> set[int]:
 def run(settings: Settings) -> None:
     """Works until the process is told to stop; jobs under way get 20 s to end."""
     set_up_logs(settings.log_level)
+    if settings.worker_metrics_port is not None:
+        start_http_server(settings.worker_metrics_port, addr=settings.host)
     uvloop.install()
     make_worker(settings).run()

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import asyncpg
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.access.table import ApiToken, Scope
 from domain.activity.record import Act, record
+from domain.reading import Executor
 
 PREFIX = "ft_"
 BOOTSTRAP_NAME = "bootstrap"
@@ -71,7 +71,7 @@ async def revoke_token(session: AsyncSession, act: Act, *, token_id: UUID) -> Ap
 class TokenCheck:
     """Verifies tokens, with a look-up in the database at most about once a second for each."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", *, bootstrap_token: str | None) -> None:
+    def __init__(self, pool: Executor, *, bootstrap_token: str | None) -> None:
         self._pool = pool
         self._bootstrap = hash_token(bootstrap_token) if bootstrap_token else None
         self._known: dict[bytes, tuple[float, Caller | None]] = {}
@@ -95,7 +95,7 @@ class TokenCheck:
         if row is None:
             return None
         if row["stale"]:
-            await self._pool.execute(_USED, row["id"], timedelta(minutes=1))
+            await self._pool.fetchrow(_USED, row["id"], timedelta(minutes=1))
         return Caller(row["id"], row["name"], imply([Scope(scope) for scope in row["scopes"]]))
 
 

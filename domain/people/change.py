@@ -49,11 +49,10 @@ async def lock_person(session: AsyncSession, person_id: UUID) -> Person:
 
 async def create_team(session: AsyncSession, act: Act, values: Mapping[str, Any], *, lead: str | None, members: list[str]) -> Team:
     """Adds a team with its lead and members (by e-mail, added where unknown); raises ConflictError for a slug in use."""
-    if (await session.exec(select(Team.id).where(Team.slug == values["slug"]))).first() is not None:
-        raise ConflictError(f"There is a team {values['slug']!r} already.", pointer("/slug", "use a slug that no team has"))
+    await _refuse_double_slug(session, values["slug"], but=None)
     team = Team(**values, created_at=act.at, updated_at=act.at)
     if lead:
-        team.lead_id = (await person_by_email(session, lead, act=act)).id
+        team.lead_id = (await person_by_email(session, lead, act=act, at="/lead")).id
     session.add(team)
     await session.flush()
     record(session, act, "created", subject=team)
@@ -61,13 +60,20 @@ async def create_team(session: AsyncSession, act: Act, values: Mapping[str, Any]
     return team
 
 
+async def _refuse_double_slug(session: AsyncSession, slug: str, *, but: UUID | None) -> None:
+    if (await session.exec(select(Team.id).where(Team.slug == slug))).first() not in (None, but):
+        raise ConflictError(f"There is a team {slug!r} already.", pointer("/slug", "use a slug that no team has"))
+
+
 async def change_team(session: AsyncSession, act: Act, team: Team, changes: Mapping[str, Any]) -> None:
-    """Applies the new values: `lead` (e-mail or None) and `members` (e-mails) besides the columns."""
+    """Applies the new values, `lead` and `members` (e-mails) besides the columns; raises ConflictError for a slug in use."""
     values = dict(changes)
+    if "slug" in values:
+        await _refuse_double_slug(session, values["slug"], but=team.id)
     members = values.pop("members", None)
     if "lead" in values:
         lead = values.pop("lead")
-        values["lead_id"] = (await person_by_email(session, lead, act=act)).id if lead else None
+        values["lead_id"] = (await person_by_email(session, lead, act=act, at="/lead")).id if lead else None
     _apply(session, act, team, values)
     if members is not None:
         await set_members(session, act, team, members)
@@ -75,11 +81,12 @@ async def change_team(session: AsyncSession, act: Act, team: Team, changes: Mapp
 
 async def set_members(session: AsyncSession, act: Act, team: Team, emails: list[str]) -> None:
     """Makes exactly these people the members of the team."""
-    wanted = {(await person_by_email(session, email, act=act)).id: email for email in emails}
+    places = sorted((email.strip().lower(), f"/members/{index}") for index, email in enumerate(emails))
+    wanted = {(await person_by_email(session, email, act=act, at=place)).id for email, place in places}
     present = set((await session.exec(select(Membership.person_id).where(Membership.team_id == team.id))).all())
-    if wanted.keys() == present:
+    if wanted == present:
         return
-    gone = col(Membership.person_id).in_(present - wanted.keys())
+    gone = col(Membership.person_id).in_(present - wanted)
     await session.exec(delete(Membership).where(col(Membership.team_id) == team.id, gone))
     session.add_all(Membership(team_id=team.id, person_id=person_id, created_at=act.at) for person_id in wanted if person_id not in present)
     touch(team, act.at)

@@ -21,11 +21,14 @@ def is_email(text: str) -> bool:
     return _EMAIL.fullmatch(text) is not None
 
 
-async def person_by_email(session: AsyncSession, email: str, *, act: Act) -> Person:
-    """Finds the person with this address, or adds them: an owner needn't be registered first. Raises InvalidError."""
+async def person_by_email(session: AsyncSession, email: str, *, act: Act, at: str = "/owner") -> Person:
+    """Finds the person with this address, or adds them: an owner needn't be registered first. Raises InvalidError.
+
+    `at` is the JSON pointer of the address. Who adds several does so in the order of their addresses, to avoid deadlocks.
+    """
     address = email.strip().lower()
     if not is_email(address):
-        raise InvalidError("The owner is not an e-mail address.", pointer("/owner", "write one address, such as ana@example.com"))
+        raise InvalidError("This is not an e-mail address.", pointer(at, "write one address, such as ana@example.com"))
     statement = (
         insert(Person)
         .values(id=new_id(), email=address, name="", version=1, created_at=act.at, updated_at=act.at)

@@ -52,9 +52,9 @@ async def change_postmortem(
     _check_times(postmortem)
     if "source_url" in changed:
         await _refuse_double_source(session, postmortem)
-    if timeline is not None and (before := len(await read_timeline(session, postmortem.id))) is not None:
+    if timeline is not None and (before := await read_timeline(session, postmortem.id)) != list(timeline):
         await set_timeline(session, postmortem, timeline)
-        changed["timeline"] = (f"{before} events", f"{len(timeline)} events")
+        changed["timeline"] = (f"{len(before)} events", f"{len(timeline)} events")
     shown = {name: values for name, values in changed.items() if not name.startswith(("source_", "imported"))}
     if changed:
         touch(postmortem, act.at)

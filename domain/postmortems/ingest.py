@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, literal_column, text
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -15,13 +15,12 @@ from domain.activity.record import Act
 from domain.errors import InvalidError, MalformedError, TooLargeError
 from domain.improvements.change import change_improvement, create_improvement
 from domain.improvements.table import Improvement
-from domain.metrics import TASKS_IMPORTED
 from domain.people.find import is_email, person_by_email, person_named
 from domain.postmortems.change import change_postmortem, create_postmortem, read_timeline
 from domain.postmortems.markdown import parse_postmortem
 from domain.postmortems.parsed import ParsedImprovement, ParsedPostmortem, ParsedTask, ParseWarning
 from domain.postmortems.reimport import SAME_DOCUMENT, bring_together, common_share, match_items
-from domain.postmortems.table import Postmortem
+from domain.postmortems.table import IMPORTED_TITLE, Postmortem
 from domain.tasks.change import change_task
 from domain.tasks.create import NewTask, create_task
 from domain.tasks.table import Priority, Task, TaskKind, TaskStatus
@@ -50,6 +49,7 @@ class Ingested:
 
     postmortem_id: UUID
     created: bool
+    tasks_made: int = 0
     warnings: list[ParseWarning] = field(default_factory=list)
 
     def warn(self, line: int | None, message: str) -> None:
@@ -105,7 +105,9 @@ async def _find_known(session: AsyncSession, document: Document, parsed: ParsedP
     known = (await session.exec(nameless.where(Postmortem.source_digest == _digest(document.source)))).first()
     if known is not None or parsed.title is None or document.source_url is not None:
         return known
-    same_title = nameless.where(func.lower(Postmortem.title) == parsed.title.lower(), col(Postmortem.source_text).is_not(None))
+    # The title as the document last gave it: people may have edited ours. It must say the same as the index.
+    known_title: ColumnElement[str] = func.lower(literal_column(IMPORTED_TITLE))
+    same_title = nameless.where(known_title == parsed.title[:255].lower(), col(Postmortem.source_text).is_not(None))
     candidates = (await session.exec(same_title)).all()
     return max(
         (one for one in candidates if common_share(one.source_text or "", document.source) >= SAME_DOCUMENT),
@@ -130,9 +132,9 @@ async def _store_postmortem(
         title = values["title"] or "Untitled postmortem"
         stored = {name: value for name, value in values.items() if value is not None} | {"title": title}
         made = await create_postmortem(session, act, stored | source | {"imported": said}, timeline=timeline)
-        return Ingested(made.id, True, warnings)
+        return Ingested(made.id, True, warnings=warnings)
     before = known.imported or {}
-    ingested = Ingested(known.id, False, warnings)
+    ingested = Ingested(known.id, False, warnings=warnings)
     present = {name: getattr(known, name) for name in values}
     outcome = bring_together(_jsonable(present), before.get("values", {}), said["values"])
     _warn_kept(ingested, outcome.kept, "The postmortem", line=parsed.title_line)
@@ -193,8 +195,9 @@ async def _store_improvements(session: AsyncSession, act: Act, ingested: Ingeste
             improvement = known[pairs[index]]
             outcome = bring_together({name: getattr(improvement, name) for name in values}, improvement.imported or {}, values)
             _warn_kept(ingested, outcome.kept, f"The improvement {improvement.title!r}", line=item.line)
-            change_improvement(session, act, improvement, outcome.changes | {"source_line": item.line})
-            improvement.imported = values
+            change_improvement(session, act, improvement, outcome.changes)
+            # That a line moved is no change of what it says.
+            improvement.imported, improvement.source_line = values, item.line
         else:
             improvement = create_improvement(
                 session, act, postmortem_id=ingested.postmortem_id, **values, source_line=item.line, imported=values
@@ -218,6 +221,8 @@ async def _store_tasks(
     query = select(Task).where(Task.postmortem_id == ingested.postmortem_id).order_by(col(Task.id)).with_for_update()
     known = [task for task in (await session.exec(query)).all() if task.imported is not None]
     pairs = match_items([_said_title(task) for task in known], [task.title for task in parsed.tasks])
+    for address in sorted({item.owner.strip().lower() for item in parsed.tasks if item.owner and is_email(item.owner)}):
+        await person_by_email(session, address, act=act)
     for index, item in enumerate(parsed.tasks):
         values = await _task_values(session, act, ingested, item=item, improvements=improvements)
         if index in pairs:
@@ -268,7 +273,7 @@ async def _make_task(session: AsyncSession, act: Act, ingested: Ingested, *, val
         imported=_jsonable(values),
     )
     await create_task(session, act, new)
-    TASKS_IMPORTED.inc()
+    ingested.tasks_made += 1
 
 
 async def _change_known(session: AsyncSession, act: Act, ingested: Ingested, *, task: Task, values: dict[str, Any], line: int) -> None:
@@ -282,8 +287,8 @@ async def _change_known(session: AsyncSession, act: Act, ingested: Ingested, *, 
     kept = [name for name in outcome.kept if name != "status" or said["status"] != before.get("status")]
     _warn_kept(ingested, kept, task.key, line=line)
     changes = {name: values[name] for name in outcome.changes}
-    await change_task(session, act, task, changes | {"source_line": line}, because=REASON)
-    task.imported = said
+    await change_task(session, act, task, changes, because=REASON)
+    task.imported, task.source_line = said, line
 
 
 def _warn_kept(ingested: Ingested, kept: Sequence[str], what: str, *, line: int | None) -> None:

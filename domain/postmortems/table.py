@@ -21,6 +21,9 @@ class PostmortemStatus(StrEnum):
     PUBLISHED = "published"
 
 
+IMPORTED_TITLE = "imported #>> '{values,title}'"
+
+
 class Postmortem(VersionedRow, table=True):
     """The document of one incident. `source_text` is kept byte for byte; a document without a URL is known by its digest or title."""
 
@@ -33,7 +36,7 @@ class Postmortem(VersionedRow, table=True):
         CheckConstraint("(source_text IS NULL) = (source_digest IS NULL)", name="source_digest"),
         Index("uq_postmortems_source_url", "source_url", unique=True),
         Index("ix_postmortems_source_digest", "source_digest"),
-        Index("ix_postmortems_title", text("lower(title)")),
+        Index("ix_postmortems_imported_title", text(f"lower({IMPORTED_TITLE})")),
         Index("ix_postmortems_updated_at_id", "updated_at", "id"),
     )
 

@@ -27,7 +27,6 @@ _PLAIN = (
     "improvement_id",
     "evidence_url",
     "labels",
-    "source_line",
 )
 _OBSERVED = (*_PLAIN, "status", "due_on", "reason")
 

@@ -3,7 +3,7 @@
 from domain.filters import a_date, a_flag, a_text, an_instant, ids, one_of_several, texts
 from domain.reading import Listing, Sort
 from domain.tasks.overdue import OVERDUE_SQL
-from domain.tasks.table import Priority, TaskKind, TaskStatus
+from domain.tasks.table import DUE_ORDER, Priority, TaskKind, TaskStatus
 from domain.trackers.link import LinkState
 
 TASK_COLUMNS = f"""
@@ -16,6 +16,8 @@ TASK_COLUMNS = f"""
 """
 
 _LINKED = "EXISTS (SELECT FROM issue_links l WHERE l.task_id = t.id AND {})"
+# The words of the index, so that a filter by due date finds it too.
+_DUE = DUE_ORDER.replace("due_on", "t.due_on")
 
 TASKS = Listing(
     columns=TASK_COLUMNS,
@@ -36,8 +38,8 @@ TASKS = Listing(
         "postmortem_id": ids("t.postmortem_id = ANY({})", "Only tasks of one of these postmortems."),
         "improvement_id": ids("t.improvement_id = ANY({})", "Only tasks that serve one of these improvements."),
         "overdue": a_flag(OVERDUE_SQL, "Only tasks that are overdue, or only those that aren't."),
-        "due_before": a_date("t.due_on < {}", "Only tasks due before this day."),
-        "due_after": a_date("t.due_on > {}", "Only tasks due after this day."),
+        "due_before": a_date(f"{_DUE} < {{}}", "Only tasks due before this day."),
+        "due_after": a_date(f"({_DUE} > {{}} AND t.due_on IS NOT NULL)", "Only tasks due after this day."),
         "updated_since": an_instant("t.updated_at >= {}", "Only tasks changed at or after this instant."),
         "tracker_state": one_of_several(_LINKED.format("l.state = ANY({})"), LinkState, "Only tasks with a link in one of these states."),
         "linked": a_flag(_LINKED.format("true"), "Only tasks that go to a tracker, or only those that don't."),
@@ -46,7 +48,7 @@ TASKS = Listing(
     sorts={
         "created_at": Sort("t.id", "uuid"),
         "updated_at": Sort("t.updated_at", "timestamptz"),
-        "due_on": Sort("coalesce(t.due_on, 'infinity'::date)", "date"),
+        "due_on": Sort(_DUE, "date"),
         "priority": Sort("t.priority", "text"),
     },
 )

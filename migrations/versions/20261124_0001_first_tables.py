@@ -175,9 +175,9 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['team_id'], ['teams.id'], name=op.f('fk_postmortems_team_id'), ondelete='RESTRICT'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_postmortems'))
     )
+    op.create_index('ix_postmortems_imported_title', 'postmortems', [sa.literal_column("lower(imported #>> '{values,title}')")], unique=False)
     op.create_index('ix_postmortems_source_digest', 'postmortems', ['source_digest'], unique=False)
     op.create_index(op.f('ix_postmortems_team_id'), 'postmortems', ['team_id'], unique=False)
-    op.create_index('ix_postmortems_title', 'postmortems', [sa.literal_column('lower(title)')], unique=False)
     op.create_index('ix_postmortems_updated_at_id', 'postmortems', ['updated_at', 'id'], unique=False)
     op.create_index('uq_postmortems_source_url', 'postmortems', ['source_url'], unique=True)
     op.create_table('routes',
@@ -423,9 +423,9 @@ def downgrade() -> None:
     op.drop_table('routes')
     op.drop_index('uq_postmortems_source_url', table_name='postmortems')
     op.drop_index('ix_postmortems_updated_at_id', table_name='postmortems')
-    op.drop_index('ix_postmortems_title', table_name='postmortems')
     op.drop_index(op.f('ix_postmortems_team_id'), table_name='postmortems')
     op.drop_index('ix_postmortems_source_digest', table_name='postmortems')
+    op.drop_index('ix_postmortems_imported_title', table_name='postmortems')
     op.drop_table('postmortems')
     op.drop_index(op.f('ix_memberships_person_id'), table_name='memberships')
     op.drop_table('memberships')
