@@ -182,6 +182,15 @@ async def _columns(session: AsyncSession, act: Act, given: dict[str, Any]) -> di
 
 
 async def _check_references(session: AsyncSession, values: dict[str, Any]) -> None:
-    for name, table in (("postmortem_id", Postmortem), ("improvement_id", Improvement)):
-        if values.get(name) is not None and await session.get(table, values[name]) is None:
-            raise InvalidError(f"There is no {name.removesuffix('_id')} {values[name]}.", pointer(f"/{name}", "use the id of one"))
+    """Raises InvalidError where a task would refer to nothing; a task that serves an improvement belongs to its postmortem."""
+    if values.get("postmortem_id") is not None and await session.get(Postmortem, values["postmortem_id"]) is None:
+        raise InvalidError(f"There is no postmortem {values['postmortem_id']}.", pointer("/postmortem_id", "use the id of one"))
+    if values.get("improvement_id") is None:
+        return
+    improvement = await session.get(Improvement, values["improvement_id"])
+    if improvement is None:
+        raise InvalidError(f"There is no improvement {values['improvement_id']}.", pointer("/improvement_id", "use the id of one"))
+    if values.get("postmortem_id") not in (None, improvement.postmortem_id):
+        detail = "The improvement belongs to another postmortem than the task."
+        raise InvalidError(detail, pointer("/improvement_id", "use an improvement of the same postmortem, or leave postmortem_id out"))
+    values["postmortem_id"] = improvement.postmortem_id

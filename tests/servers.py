@@ -36,13 +36,17 @@ class SharedPostgres:
         return f"{scheme}://{rest.partition('/')[0]}/{database}?{options}".rstrip("?")
 
     def create_database(self, name: str) -> str:
-        """Create an empty but migrated database and return its address."""
-        psql(self.url, f'CREATE DATABASE "{self.prefix}{name}" TEMPLATE "{self.prefix}template"')
-        return self.dsn(f"{self.prefix}{name}")
+        """Create an empty but migrated database of this test process and return its address."""
+        psql(self.url, f'CREATE DATABASE "{self._own(name)}" TEMPLATE "{self.prefix}template"')
+        return self.dsn(self._own(name))
 
     def drop_database(self, name: str) -> None:
         """Drop a database, whoever is still connected."""
-        psql(self.url, f'DROP DATABASE IF EXISTS "{self.prefix}{name}" WITH (FORCE)')
+        psql(self.url, f'DROP DATABASE IF EXISTS "{self._own(name)}" WITH (FORCE)')
+
+    def _own(self, name: str) -> str:
+        """Tell the databases of parallel test processes apart."""
+        return f"{self.prefix}{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ def _open_servers(stack: contextlib.ExitStack) -> Servers:
         postgres_url = stack.enter_context(start_postgres(folder / "postgres", durable=False)).url
     redis_url = os.environ.get("TEST_REDIS_URL") or stack.enter_context(start_valkey(None)).url
     postgres = SharedPostgres(postgres_url, prefix=f"test_{os.getpid()}_")
-    stack.callback(postgres.drop_database, "template")
+    stack.callback(psql, postgres.url, f'DROP DATABASE IF EXISTS "{postgres.prefix}template" WITH (FORCE)')
     psql(postgres.url, f'CREATE DATABASE "{postgres.prefix}template" TEMPLATE template0')
     run_alembic(postgres.dsn(f"{postgres.prefix}template"), "upgrade", "head")
     return Servers(postgres, SharedValkey(redis_url))
@@ -113,9 +117,8 @@ def valkey(pytestconfig: pytest.Config) -> SharedValkey:
 @pytest.fixture(scope="session")
 def database_url(postgres: SharedPostgres) -> Iterator[str]:
     """The address of this test process's own database, migrated and empty when the first test asks for it."""
-    name = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    yield postgres.create_database(name)
-    postgres.drop_database(name)
+    yield postgres.create_database("shared")
+    postgres.drop_database("shared")
 
 
 @pytest.fixture(scope="session")
@@ -130,7 +133,7 @@ def redis_url(valkey: SharedValkey) -> str:
 @pytest.fixture
 def fresh_database(postgres: SharedPostgres) -> Iterator[str]:
     """The address of a migrated database of this test alone, for tests that run whole processes."""
-    name = f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{next(_numbers)}"
+    name = str(next(_numbers))
     yield postgres.create_database(name)
     postgres.drop_database(name)
 

@@ -45,9 +45,7 @@ def test_hanging_call_times_out_and_does_nothing(running: RunningGithub, reposit
     _order(running, operation="create_issue", action="hang", seconds=30)
 
     with (
-        github.Github(
-            base_url=running.base_url, auth=github.Auth.Token(running.token), retry=None, timeout=1, lazy=True
-        ) as client,
+        github.Github(base_url=running.base_url, auth=github.Auth.Token(running.token), retry=None, timeout=1, lazy=True) as client,
         pytest.raises(requests.ReadTimeout),
     ):
         client.get_repo(running.repository_id).create_issue("Never made")

@@ -108,9 +108,7 @@ def test_inactive_hook_is_silent(repository: Repository, hook: Hook, receiver: W
     assert receiver.take(1).keys() == {"ping."}
 
 
-def test_failed_delivery_is_recorded_and_redelivered_under_its_id(
-    repository: Repository, hook: Hook, receiver: WebhookReceiver
-) -> None:
+def test_failed_delivery_is_recorded_and_redelivered_under_its_id(repository: Repository, hook: Hook, receiver: WebhookReceiver) -> None:
     receiver.status = 500
     repository.create_issue("Lost")
     sent = receiver.take(1)["issues.opened"]

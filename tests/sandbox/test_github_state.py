@@ -55,9 +55,7 @@ def test_without_a_file_only_the_repository_is_known_again() -> None:
 def test_child_dies_with_its_parent() -> None:
     imports = "import time; from sandbox.github_process import start_github"
     program = f"{imports}; print(start_github().process.pid, flush=True)"
-    with subprocess.Popen(
-        [sys.executable, "-c", f"{program}; time.sleep(60)"], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as parent:
+    with subprocess.Popen([sys.executable, "-c", f"{program}; time.sleep(60)"], cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
         parent.kill()

@@ -102,9 +102,7 @@ def seconds(text: str) -> float:
 
 def test_time_grows_with_the_length_of_the_document() -> None:
     document = "## Impact\n\nPeople could **not** pay, see [the board](https://example.org/b) for 2026-08-10.\n\n"
-    document += (
-        "## Timeline\n\n- 14:30: Alert\n- 14:40: Rollback\n\n## Action items\n\n- [ ] Grow the pool @kim due 2026-09-01\n\n"
-    )
+    document += "## Timeline\n\n- 14:30: Alert\n- 14:40: Rollback\n\n## Action items\n\n- [ ] Grow the pool @kim due 2026-09-01\n\n"
     document += "The rest is told at length. " * 20 + "\n\n"
     small, large = 64 * 1024, MIB
     fastest = min(seconds(repeated(document, small)) for _ in range(3))

@@ -86,9 +86,7 @@ def test_zones_are_found(text: str, zone: str) -> None:
     assert [mention.zone for mention in find_zones(f"14:30 ({text})")] == [zone]
 
 
-@pytest.mark.parametrize(
-    ("text", "zone"), [("+02:00", "+02:00"), ("-03:00", "-03:00"), ("Mars/Base", None), ("", None), ("+99:00", None)]
-)
+@pytest.mark.parametrize(("text", "zone"), [("+02:00", "+02:00"), ("-03:00", "-03:00"), ("Mars/Base", None), ("", None), ("+99:00", None)])
 def test_given_zone_is_known_or_not(text: str, zone: str | None) -> None:
     assert known_zone(text) == zone
 

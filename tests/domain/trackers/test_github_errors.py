@@ -107,7 +107,8 @@ def _in(seconds: float) -> str:
     return str(int((datetime.now(UTC) + timedelta(seconds=seconds)).timestamp()))
 
 
-SLOW_CLOCK = format_datetime(datetime.now(UTC) - timedelta(minutes=5), usegmt=True)
+def _date(seconds: float) -> str:
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
 
 
 @pytest.mark.parametrize(
@@ -116,21 +117,22 @@ SLOW_CLOCK = format_datetime(datetime.now(UTC) - timedelta(minutes=5), usegmt=Tr
         (429, "Too many", {}, 60),
         (429, "Too many", {"retry_after": "90"}, 90),
         (403, "Any", {"retry_after": "30"}, 30),
-        (403, "Any", {"x_ratelimit_remaining": "0", "x_ratelimit_reset": _in(600)}, 600),
-        (403, "Any", {"x_ratelimit_remaining": "0", "x_ratelimit_reset": _in(-600)}, 1),
+        (403, "Any", {"x_ratelimit_remaining": "0", "x_ratelimit_reset": lambda: _in(600)}, 600),
+        (403, "Any", {"x_ratelimit_remaining": "0", "x_ratelimit_reset": lambda: _in(-600)}, 1),
         (403, "Any", {"x_ratelimit_remaining": "0"}, 60),
-        (429, "Any", {"x_ratelimit_remaining": "9", "x_ratelimit_reset": _in(600)}, 60),
+        (429, "Any", {"x_ratelimit_remaining": "9", "x_ratelimit_reset": lambda: _in(600)}, 60),
         (403, "You have exceeded a secondary rate limit. Please wait.", {}, 60),
         (403, "API rate limit exceeded for user ID 1.", {"x_ratelimit_remaining": "7"}, 60),
         (429, "Any", {"retry_after": "soon"}, 60),
         (429, "Any", {"retry_after": "9" * 40}, 86_400),
-        (429, "Any", {"retry_after": format_datetime(datetime.now(UTC) + timedelta(seconds=120), usegmt=True)}, 120),
-        (403, "Any", {"x_ratelimit_remaining": "0", "x_ratelimit_reset": _in(300), "date": SLOW_CLOCK}, 600),
+        (429, "Any", {"retry_after": lambda: _date(120)}, 120),
+        (403, "Any", {"x_ratelimit_remaining": "0", "x_ratelimit_reset": lambda: _in(300), "date": lambda: _date(-300)}, 600),
     ],
 )
-async def test_limit_says_when_to_try_again(status: int, message: str, headers: dict[str, str], seconds: float) -> None:
+async def test_limit_says_when_to_try_again(status: int, message: str, headers: dict[str, str | Callable[[], str]], seconds: float) -> None:
     asked_at = datetime.now(UTC)
-    error = await failure_of("create", status, {"message": message}, **headers)
+    told = {name: value if isinstance(value, str) else value() for name, value in headers.items()}
+    error = await failure_of("create", status, {"message": message}, **told)
     assert (error.failure, error.code) == (Failure.LIMITED, "rate_limited")
     assert error.retry_at is not None
     assert (error.retry_at - asked_at).total_seconds() == pytest.approx(seconds, abs=15)

@@ -1,0 +1,67 @@
+"""The bell wakes workers up, says nothing twice for nothing, and never makes a caller wait for long."""
+
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from domain.bell import Bell, after_commit, deserialize, forget, serialize
+from domain.columns import new_id
+
+
+@pytest.fixture
+async def bell(redis_url: str) -> AsyncIterator[Bell]:
+    opened = Bell(redis_url, queue_name="bell-tests")
+    await opened.redis.delete("bell-tests")
+    yield opened
+    await opened.redis.flushdb()
+    await opened.close()
+
+
+async def test_noted_jobs_are_sent_once_however_often_they_were_noted(bell: Bell) -> None:
+    one, other = new_id(), new_id()
+    async with AsyncSession() as session:
+        for row_id in (one, other, one):
+            after_commit(session, "reconcile_link", row_id)
+        await bell.ring(session)
+        await bell.ring(session)
+    jobs: list[Any] = await bell.redis.queued_jobs(queue_name="bell-tests")
+    assert sorted(job.args[0] for job in jobs) == sorted([str(one), str(other)])
+
+
+async def test_forgotten_jobs_are_not_sent(bell: Bell) -> None:
+    async with AsyncSession() as session:
+        after_commit(session, "reconcile_link", new_id())
+        forget(session)
+        await bell.ring(session)
+    assert await bell.redis.zcard("bell-tests") == 0
+
+
+async def test_wake_once_merges_with_what_is_queued_and_a_ring_does_not(bell: Bell) -> None:
+    job = ("reconcile_link", (str(new_id()),), None)
+    await bell.wake([job], once=True)
+    await bell.wake([job], once=True)
+    assert await bell.redis.zcard("bell-tests") == 1
+    await bell.wake([job])
+    assert await bell.redis.zcard("bell-tests") == 2
+
+
+async def test_without_redis_a_ring_is_quick_and_the_next_ones_cost_nothing() -> None:
+    bell = Bell("unix:///nonexistent/valkey.sock", queue_name="q")
+    start = time.monotonic()
+    await bell.wake([("reconcile_link", ("1",), None)])
+    assert time.monotonic() - start < 0.6
+    start = time.monotonic()
+    for _ in range(1_000):
+        await bell.wake([("reconcile_link", ("1",), None)])
+    assert time.monotonic() - start < 0.2
+    await bell.close()
+
+
+def test_jobs_are_written_as_json() -> None:
+    job = {"t": 1, "f": "name", "a": ("1",), "k": {"request_id": None}}
+    assert deserialize(serialize(job)) == {"t": 1, "f": "name", "a": ["1"], "k": {"request_id": None}}
+    with pytest.raises(ValueError, match="Expecting"):
+        deserialize(b"cos\nsystem\n")
