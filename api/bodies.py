@@ -3,7 +3,8 @@
 import difflib
 import re
 from datetime import UTC, datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, get_args
 
 import msgspec
 from litestar import Request
@@ -94,8 +95,17 @@ def _field_error(value: Any, declared: Any, *, at: str) -> list[Place]:
     try:
         msgspec.convert(value, declared)
     except msgspec.ValidationError as error:
-        return [_place(at, str(error))]
+        place = _place(at, str(error))
+        allowed = _allowed(declared) if str(error).startswith("Invalid enum value") else []
+        return [pointer(str(place.at), f"{place.detail}; use one of {', '.join(allowed)}") if allowed else place]
     return []
+
+
+def _allowed(declared: Any) -> list[str]:
+    """Gives the values of the enumeration within a type."""
+    if isinstance(declared, type) and issubclass(declared, StrEnum):
+        return [member.value for member in declared]
+    return next((found for part in get_args(declared) if (found := _allowed(part))), [])
 
 
 def _place(at: str, message: str) -> Place:
