@@ -9,9 +9,9 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from msgspec import Struct
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from domain import errors
+from domain.database import is_away
 from domain.errors import FollowthroughError, Place, PlaceKind
 
 MEDIA_TYPE = "application/problem+json"
@@ -127,29 +127,6 @@ def on_database_error(request: Request[Any, Any, Any], error: Exception) -> Resp
         log.warning("constraint_refused", constraint=_constraint(error))
         return answer_problem(request, 409, f"The database's constraint {_constraint(error)} refused this change.")
     return on_bug(request, error)
-
-
-def is_away(error: BaseException | None) -> bool:
-    """Tells whether an error means that the database can't be reached, is starting, stopping or full."""
-    if isinstance(error, DBAPIError):
-        return error.connection_invalidated or is_away(error.orig) or is_away(error.__cause__)
-    if isinstance(error, BaseExceptionGroup):
-        return any(is_away(inner) for inner in error.exceptions)
-    # A value that asyncpg can't send is an InterfaceError too, but a ValueError besides.
-    away = isinstance(error, _AWAY) and not isinstance(error, ValueError)
-    return away or (error is not None and is_away(error.__cause__))
-
-
-_AWAY = (
-    OSError,
-    TimeoutError,
-    PoolTimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # what a connection says that breaks in the middle of an answer
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-)
 
 
 def _constraint(error: IntegrityError) -> str:

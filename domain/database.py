@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -145,3 +147,26 @@ async def reader(session: AsyncSession) -> Any:
     await session.flush()
     connection = await session.connection()
     return (await connection.get_raw_connection()).driver_connection
+
+
+def is_away(error: BaseException | None) -> bool:
+    """Tells whether an error means that the database can't be reached, is starting, stopping or full."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or is_away(error.orig) or is_away(error.__cause__)
+    if isinstance(error, BaseExceptionGroup):
+        return any(is_away(inner) for inner in error.exceptions)
+    # A value that asyncpg can't send is an InterfaceError too, but a ValueError besides.
+    away = isinstance(error, _AWAY) and not isinstance(error, ValueError)
+    return away or (error is not None and is_away(error.__cause__))
+
+
+_AWAY = (
+    OSError,
+    TimeoutError,
+    PoolTimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what a connection says that breaks in the middle of an answer
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+)

@@ -5,7 +5,7 @@ import asyncio
 import asyncpg
 import pytest
 
-from api.errors import is_away
+from domain.database import is_away
 from tests.api.problems import problem_of
 from tests.people_and_places import World
 
