@@ -30,11 +30,10 @@ async def answer_one(request: Request[Any, Any, Any], listing: Listing, row_id: 
     one = await read_one(house_of(request).database.pool, listing, row_id)
     if one is None:
         raise NotFoundError(f"There is nothing with the id {row_id} here.")
-    body = one.json.encode()
-    etag = etag_of(one.version, body)
+    etag = etag_of(one.version, one.json)
     if _any_matches(sent_header(request, b"if-none-match"), etag):
         return Response(None, status_code=304, headers={"ETag": etag})
-    return raw_json(body, headers={"ETag": etag})
+    return raw_json(one.json, headers={"ETag": etag})
 
 
 async def answer_written(
@@ -44,9 +43,8 @@ async def answer_written(
     one = await read_one(await reader(session), listing, row_id)
     if one is None:
         raise NotFoundError(f"There is nothing with the id {row_id} here.")
-    body = one.json.encode()
-    headers = {"ETag": etag_of(one.version, body)} | ({"Location": f"{location}/{row_id}"} if location else {})
-    return raw_json(body, status=status, headers=headers)
+    headers = {"ETag": etag_of(one.version, one.json)} | ({"Location": f"{location}/{row_id}"} if location else {})
+    return raw_json(one.json, status=status, headers=headers)
 
 
 def check_if_match(request: Request[Any, Any, Any], row: VersionedRow) -> None:

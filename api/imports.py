@@ -143,7 +143,7 @@ async def _tree(session: AsyncSession, ingested: Ingested) -> bytes:
     postmortem = await read_one(connection, POSTMORTEMS, ingested.postmortem_id)
     improvements = await read_all(connection, IMPROVEMENTS, only)
     tasks = await read_all(connection, TASKS, only)
-    warnings = msgspec.json.encode([DocumentWarning(warning.line, warning.text) for warning in ingested.warnings]).decode()
-    shown = postmortem.json if postmortem else "null"
-    created = "true" if ingested.created else "false"
-    return f'{{"created":{created},"postmortem":{shown},"improvements":[{improvements}],"tasks":[{tasks}],"warnings":{warnings}}}'.encode()
+    warnings = msgspec.json.encode([DocumentWarning(warning.line, warning.text) for warning in ingested.warnings])
+    shown = postmortem.json if postmortem else b"null"
+    members = (msgspec.json.encode(ingested.created), shown, improvements, tasks, warnings)
+    return b'{"created":%b,"postmortem":%b,"improvements":[%b],"tasks":[%b],"warnings":%b}' % members

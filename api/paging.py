@@ -49,7 +49,7 @@ async def answer_page(
     if parent is not None and not page.items and await read_one(house.database.pool, *parent) is None:
         raise NotFoundError(f"There is nothing with the id {parent[1]} here.")
     cursor = write_cursor(ask.sort, page, key=house.cursor_key)
-    body = f'{{"items":[{page.items}],"next_cursor":{"null" if cursor is None else chr(34) + cursor + chr(34)}}}'
+    body = b'{"items":[%b],"next_cursor":%b}' % (page.items, msgspec.json.encode(cursor))
     headers = {} if cursor is None else {"Link": _next_link(given, f"{house.settings.public_url}{request.scope['path']}", cursor)}
     return raw_json(body, headers=headers)
 
@@ -117,5 +117,5 @@ def _mac(payload: bytes, key: bytes) -> bytes:
 
 
 def _next_link(given: MultiDict[Any], url: str, cursor: str) -> str:
-    query = [(name, value) for name, value in given.multi_items() if name != "cursor"]
-    return f'<{url}?{urlencode([*query, ("cursor", cursor)])}>; rel="next"'
+    query = urlencode([(name, value) for name, value in given.multi_items() if name != "cursor"])
+    return f'<{url}?{query}{"&" if query else ""}cursor={cursor}>; rel="next"'

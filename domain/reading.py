@@ -62,15 +62,15 @@ class Listing:
 class One:
     """A single resource: its JSON text and its version (0 where it has none)."""
 
-    json: str
+    json: bytes
     version: int
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page: its items' JSON texts joined by commas, and where the next page starts (None at the end)."""
+    """A page: its items' JSON texts (UTF-8) joined by commas, and where the next page starts (None at the end)."""
 
-    items: str
+    items: bytes
     next_key: str | None
     next_id: UUID | None
 
@@ -97,13 +97,16 @@ class Ask:
 def one_statement(listing: Listing) -> str:
     """The SELECT of one row by its id."""
     return (
-        f"SELECT {_JSON}::text AS json, {listing.version} AS version"
+        f"SELECT {_ONE_AS_BYTES} AS json, {listing.version} AS version"
         f" FROM {_source(listing)} WHERE {listing.id} = $1 AND {listing.condition}"
     )
 
 
 # The members of a row stand beside its tables, so that PostgreSQL makes one value of them without a sub-select of its own.
 _JSON = "row_to_json(shown)"
+# As bytes: text would be decoded by the driver only to be encoded again for the answer.
+_ONE_AS_BYTES = f"convert_to({_JSON}::text, 'UTF8')"
+_PAGE_AS_BYTES = "convert_to(string_agg(p.json, ','), 'UTF8')"
 
 
 def _source(listing: Listing) -> str:
@@ -135,8 +138,8 @@ def _page_statement(listing: Listing, flags: tuple[tuple[str, bool], ...], sort_
     """The text alone, made once for each kind of page. `flags` are the filters, each with whether its condition must hold.
 
     The limit stands in it as a number: behind a parameter the planner would not know it, and would plan each page anew. The items are
-    put together in the order in which the inner SELECT gives them, parted by a character that JSON can't hold: numbering and sorting
-    them once more costs a tenth of the whole.
+    put together in the order in which the inner SELECT gives them, and the size of the one too many is told, so that it can be cut off:
+    numbering and sorting them once more costs a tenth of the whole.
     """
     sort = listing.sorts[sort_name.removeprefix("-")]
     direction = "DESC" if sort_name.startswith("-") else "ASC"
@@ -145,10 +148,11 @@ def _page_statement(listing: Listing, flags: tuple[tuple[str, bool], ...], sort_
     if goes_on:
         conditions.append(_behind(listing, sort, descending=direction == "DESC", parameters=parameters))
     order = f"{sort.expression} {direction}" + ("" if by_id else f", {listing.id} {direction}")
+    key = listing.id if by_id else f"({sort.expression})::text"
     return (
-        f"SELECT string_agg(p.json, E'\\x1e') AS items, count(*) AS found,"
-        f" (array_agg(p.key))[{limit:d}] AS key, (array_agg(p.id))[{limit:d}] AS id"
-        f" FROM (SELECT {_JSON}::text AS json, {'NULL' if by_id else f'({sort.expression})'}::text AS key, {listing.id} AS id"
+        f"SELECT {_PAGE_AS_BYTES} AS items, (array_agg(octet_length(p.json)))[{limit + 1:d}] AS one_too_many,"
+        f" (array_agg(p.id))[{limit:d}] AS id, ({'array_agg(p.id)' if by_id else 'array_agg(p.key)'})[{limit:d}]::text AS key"
+        f" FROM (SELECT {_JSON}::text AS json, {key} AS key, {listing.id} AS id"
         f" FROM {_source(listing)} WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT {limit + 1:d}) p"
     )
 
@@ -176,15 +180,12 @@ async def read_page(executor: Executor, listing: Listing, ask: Ask) -> Page:
     """Reads a page of a list."""
     statement, parameters = page_statement(listing, ask)
     row = await executor.fetchrow(statement, *parameters)
-    items = row["items"] or ""
-    if row["found"] <= ask.limit:
-        return Page(items.replace(_PARTED, ","), None, None)
-    return Page(items.rpartition(_PARTED)[0].replace(_PARTED, ","), row["key"] or str(row["id"]), row["id"])
+    if row["one_too_many"] is None:
+        return Page(row["items"] or b"", None, None)
+    with_its_comma = row["one_too_many"] + 1
+    return Page(row["items"][:-with_its_comma], row["key"], row["id"])
 
 
-_PARTED = "\x1e"
-
-
-async def read_all(executor: Executor, listing: Listing, filters: Mapping[str, Any], *, most: int = 2000) -> str:
+async def read_all(executor: Executor, listing: Listing, filters: Mapping[str, Any], *, most: int = 2000) -> bytes:
     """Reads the items of a list that is short by nature, the oldest first: their JSON texts joined by commas."""
     return (await read_page(executor, listing, Ask(filters, "created_at", most))).items

@@ -9,8 +9,8 @@ from domain.trackers.link import LinkState
 TASK_COLUMNS = f"""
     t.id, 'FT-' || t.number AS key, t.title, t.description, t.kind, t.priority, t.status, t.reason, p.email AS owner, g.slug AS team,
     t.due_on, t.first_due_on, t.slips, {OVERDUE_SQL} AS overdue, t.postmortem_id, t.improvement_id, t.evidence_url, t.labels,
-    (SELECT coalesce(json_agg(json_build_object('id', l.id, 'state', l.state, 'key', l.remote_key, 'url', l.url) ORDER BY l.id), '[]')
-     FROM issue_links l WHERE l.task_id = t.id) AS links,
+    ARRAY(SELECT row_to_json(shown_link) FROM issue_links l
+        CROSS JOIN LATERAL (SELECT l.id, l.state, l.remote_key AS key, l.url) shown_link WHERE l.task_id = t.id ORDER BY l.id) AS links,
     json_build_object('url', t.source_url, 'line', t.source_line) AS source,
     t.version, t.created_at, t.updated_at, t.closed_at
 """
