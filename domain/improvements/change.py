@@ -42,7 +42,7 @@ def create_improvement(
 
 async def lock_improvement(session: AsyncSession, improvement_id: UUID) -> Improvement:
     """Loads an improvement for changing it, locked until the transaction ends; raises NotFoundError."""
-    query = select(Improvement).where(Improvement.id == improvement_id).with_for_update()
+    query = select(Improvement).where(Improvement.id == improvement_id).with_for_update(key_share=True)
     improvement = (await session.exec(query)).one_or_none()
     if improvement is None:
         raise NotFoundError(f"There is no improvement {improvement_id}.")
@@ -62,7 +62,7 @@ def change_improvement(session: AsyncSession, act: Act, improvement: Improvement
 
 async def delete_improvement(session: AsyncSession, act: Act, improvement: Improvement) -> None:
     """Deletes an improvement; its tasks stay, without a goal."""
-    query = select(Task).where(Task.improvement_id == improvement.id).order_by(Task.id).with_for_update()  # type: ignore[arg-type]
+    query = select(Task).where(Task.improvement_id == improvement.id).order_by(Task.id).with_for_update(key_share=True)  # type: ignore[arg-type]
     for task in (await session.exec(query)).all():
         await change_task(session, act, task, {"improvement_id": None})
     record(session, act, "deleted", subject=improvement)

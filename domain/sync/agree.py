@@ -9,7 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from domain.columns import now_utc
 from domain.database import transaction
 from domain.metrics import SYNC_CONFLICTS
-from domain.sync.claim import Claim, own_link, own_task
+from domain.sync.claim import Claim, own_link, own_task, release
 from domain.sync.desk import Desk, act_for
 from domain.sync.dropped import note_dropped, without_dropped
 from domain.sync.failure import note_failure
@@ -23,7 +23,7 @@ from domain.sync.table import InboxEntry, Operation, SyncAttempt, SyncConflict
 from domain.tasks.change import change_task
 from domain.tasks.table import Task
 from domain.trackers.connect import WEBHOOK_READERS
-from domain.trackers.contract import Failure, Fields, Receipt, RemoteIssue, TrackerError
+from domain.trackers.contract import Failure, Field, Fields, Receipt, RemoteIssue, TrackerError
 from domain.trackers.link import IssueLink
 
 
@@ -37,14 +37,23 @@ class Push:
     version: int
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The issue as it was seen, and the webhooks that led there; `fresh` says that it was read just now."""
+
+    issue: RemoteIssue
+    entries: list[InboxEntry]
+    fresh: bool
+
+
 async def agree(desk: Desk, claim: Claim) -> None:
     """Brings a linked task and its issue together with at most one read and one write."""
     try:
-        issue, entries = await _remote_state(desk, claim)
+        seen = await _remote_state(desk, claim)
     except TrackerError as error:
         await _note_failure(desk, claim, error)
         return
-    push = await _merge(desk, claim, issue=issue, entries=entries)
+    push = await _merge(desk, claim, seen)
     if push is None:
         return
     try:
@@ -55,7 +64,7 @@ async def agree(desk: Desk, claim: Claim) -> None:
         await _note_pushed(desk, claim, push, receipt=receipt)
 
 
-async def _remote_state(desk: Desk, claim: Claim) -> tuple[RemoteIssue, list[InboxEntry]]:
+async def _remote_state(desk: Desk, claim: Claim) -> Seen:
     """Gives the issue as it is now: from a waiting webhook where that is surely the latest, else by a conditional read.
 
     Webhooks that tell nothing new (an echo of our own write, an older state) cost no call.
@@ -65,15 +74,16 @@ async def _remote_state(desk: Desk, claim: Claim) -> tuple[RemoteIssue, list[Inb
         entries = await waiting_entries(session, link, claim.tracker.id, claim.project.remote_id)
     known = kept_remote(link)
     news = [entry for entry in entries if known is None or not _is_old(claim, entry, known)]
-    if known is not None and entries and not news and link.desired_version == link.pushed_version:
-        return known, entries
-    if (hinted := _latest_hint(claim, news)) is not None:
-        return hinted, entries
+    if link.desired_version == link.pushed_version:
+        if known is not None and entries and not news:
+            return Seen(known, entries, fresh=False)
+        if (hinted := _latest_hint(claim, news)) is not None:
+            return Seen(hinted, entries, fresh=False)
     fetched = await claim.adapter.fetch(claim.place, str(link.remote_id), etag=link.remote_etag if known else None)
     issue = fetched or known
     if issue is None:
         raise TrackerError(Failure.DEFINITE, "The tracker says that nothing changed, but nothing is known yet.", code="unavailable")
-    return _with_actor(claim, issue, news), entries
+    return Seen(_with_actor(claim, issue, news), entries, fresh=True)
 
 
 def _with_actor(claim: Claim, issue: RemoteIssue, news: list[InboxEntry]) -> RemoteIssue:
@@ -110,28 +120,34 @@ def _read_entry(claim: Claim, entry: InboxEntry) -> RemoteIssue | None:
     return reader.reread(entry.event, entry.payload, label_prefix=claim.place.label_prefix)
 
 
-async def _merge(desk: Desk, claim: Claim, *, issue: RemoteIssue, entries: list[InboxEntry]) -> Push | None:
+async def _merge(desk: Desk, claim: Claim, seen: Seen) -> Push | None:
     """Merges, pulls into the task, and writes down what must be pushed; None when nothing must be."""
-    now = now_utc()
+    issue, now = seen.issue, now_utc()
     async with transaction(desk.database, desk.bell.ring) as session:
         owned = await own_task(session, claim)
         if owned is None:
             return None
         task, link = owned
-        await _note_read(session, entries, at=now)
+        await _note_read(session, seen.entries, at=now)
         local = await _local(desk, claim, session, task)
         limit = claim.adapter.capabilities.title_limit
         remote = canon_all(issue.fields, title_limit=limit)
         merged = merge(from_json(link.base), local, remote, ages=Ages(task.updated_at, issue.version))
-        _note_conflicts(session, link, merged.conflicts, at=now)
+        await _note_conflicts(session, link, merged.conflicts, at=now)
         await _pull(session, claim, task, pulled=merged.pull, issue=issue)
         keep_remote(link, issue)
         version = link.desired_version
         link.base = link.base | as_json({f: value for f, value in merged.agreed.items() if f not in merged.push})
-        push = without_dropped(link, merged.push)
+        push = without_dropped(link, merged.push, remote)
         if not push:
             await settle(session, claim, link, version=version, at=now)
             return None
+        if not seen.fresh:
+            # A webhook may be behind: what is written as a whole (body, labels) must start from what is there now.
+            release(link, due_at=now)
+            return None
+        if issue.marker is None:
+            push[Field.BODY] = local[Field.BODY]
         attempt = begin_attempt(session, link, Operation.UPDATE, fields=push, at=now)
         # A marker that people removed is put back by any write.
         return Push(attempt, replace(issue, marker=link.marker), push, version)
@@ -147,8 +163,11 @@ async def _note_read(session: AsyncSession, entries: list[InboxEntry], *, at: da
         entry.processed_at = at
 
 
-def _note_conflicts(session: AsyncSession, link: IssueLink, conflicts: tuple[Conflict, ...], *, at: datetime) -> None:
+async def _note_conflicts(session: AsyncSession, link: IssueLink, conflicts: tuple[Conflict, ...], *, at: datetime) -> None:
+    """Records what was decided, once for each disagreement."""
     for conflict in conflicts:
+        if await _is_known(session, link, conflict):
+            continue
         session.add(
             SyncConflict(
                 link_id=link.id,
@@ -162,6 +181,12 @@ def _note_conflicts(session: AsyncSession, link: IssueLink, conflicts: tuple[Con
             )
         )
         SYNC_CONFLICTS.labels(conflict.field.value, conflict.winner).inc()
+
+
+async def _is_known(session: AsyncSession, link: IssueLink, conflict: Conflict) -> bool:
+    query = select(SyncConflict).where(SyncConflict.link_id == link.id, SyncConflict.field == conflict.field.value)
+    last = (await session.exec(query.order_by(col(SyncConflict.id).desc()).limit(1))).first()
+    return last is not None and (last.base, last.local, last.remote) == (conflict.base, conflict.local, conflict.remote)
 
 
 async def _pull(session: AsyncSession, claim: Claim, task: Task, *, pulled: Fields, issue: RemoteIssue) -> None:
@@ -179,10 +204,10 @@ async def _note_pushed(desk: Desk, claim: Claim, push: Push, *, receipt: Receipt
         if link is None:
             return
         keep_remote(link, receipt.issue)
-        seen = canon_all(receipt.issue.fields)
+        seen = canon_all(receipt.issue.fields, title_limit=claim.adapter.capabilities.title_limit)
         # Only what was sent is agreed: anything else that the answer shows differently is a change that people made meanwhile.
         link.base = link.base | as_json({field: seen[field] for field in push.changes})
-        note_dropped(link, push.changes, receipt)
+        note_dropped(link, push.changes, seen)
         await settle(session, claim, link, version=push.version, at=now)
         if link.base != as_json(seen):
             link.due_at = now

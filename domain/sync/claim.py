@@ -7,7 +7,9 @@ from uuid import UUID
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from domain.columns import touch
 from domain.database import transaction
+from domain.errors import FollowthroughError
 from domain.sync.desk import Desk
 from domain.sync.journal import end_orphans
 from domain.sync.table import Operation
@@ -34,7 +36,7 @@ class Claim:
 async def claim_link(desk: Desk, link_id: UUID, *, at: datetime) -> Claim | None:
     """Claims the link if it is due and nobody works on it; None otherwise."""
     async with transaction(desk.database, desk.bell.ring) as session:
-        query = select(IssueLink).where(IssueLink.id == link_id).with_for_update(skip_locked=True)
+        query = select(IssueLink).where(IssueLink.id == link_id).with_for_update(skip_locked=True, key_share=True)
         link = (await session.exec(query)).one_or_none()
         if link is None or link.due_at is None or link.due_at > at or (link.lease_until and link.lease_until > at):
             return None
@@ -49,8 +51,22 @@ async def claim_link(desk: Desk, link_id: UUID, *, at: datetime) -> Claim | None
         link.fence += 1
         link.lease_until = at + timedelta(seconds=desk.settings.lease_seconds)
         await _note_orphans(session, link, at=at)
-    place = Place(project.remote_id, link.label_prefix)
-    return Claim(link, tracker, project, await desk.adapter(tracker), place, link.fence)
+    try:
+        adapter = await desk.adapter(tracker)
+    except FollowthroughError as error:
+        # A tracker that can't be opened (a lost key, an address that is not allowed) must not keep its links busy.
+        await _postpone(desk, link, error, at=at)
+        return None
+    return Claim(link, tracker, project, adapter, Place(project.remote_id, link.label_prefix), link.fence)
+
+
+async def _postpone(desk: Desk, claimed: IssueLink, error: FollowthroughError, *, at: datetime) -> None:
+    async with transaction(desk.database) as session:
+        query = select(IssueLink).where(IssueLink.id == claimed.id).with_for_update(key_share=True)
+        link = (await session.exec(query)).one()
+        if link.fence == claimed.fence:
+            note_error(link, "not_opened", error.detail, at=at)
+            release(link, due_at=at + PAUSE)
 
 
 def _not_before(tracker: Tracker, at: datetime) -> datetime | None:
@@ -72,17 +88,28 @@ async def _note_orphans(session: AsyncSession, link: IssueLink, *, at: datetime)
 async def own_task(session: AsyncSession, claim: Claim) -> tuple[Task, IssueLink] | None:
     """Locks the claimed link and its task, deleted or not; None when somebody else has claimed the link since.
 
-    The task comes first, as in every edit of it: two links of one task would otherwise wait for each other for ever.
+    The task comes first, as in every edit of it: two links of one task would otherwise wait for each other for ever. Locks leave keys
+    out (FOR NO KEY UPDATE), since a row that refers to the task must not wait for them.
     """
-    task = (await session.exec(select(Task).where(Task.id == claim.link.task_id).with_for_update())).one()
+    task = (await session.exec(select(Task).where(Task.id == claim.link.task_id).with_for_update(key_share=True))).one()
     link = await own_link(session, claim)
     return None if link is None else (task, link)
 
 
 async def own_link(session: AsyncSession, claim: Claim) -> IssueLink | None:
     """Locks the claimed link again in another transaction; None when somebody else has claimed it since."""
-    link = (await session.exec(select(IssueLink).where(IssueLink.id == claim.link.id).with_for_update())).one()
+    link = (await session.exec(select(IssueLink).where(IssueLink.id == claim.link.id).with_for_update(key_share=True))).one()
     return link if link.fence == claim.fence else None
+
+
+def note_error(link: IssueLink, code: str, text: str, *, at: datetime) -> None:
+    """Shows an error on the link: one for each code, since when and how often."""
+    if link.error_code != code:
+        link.error_since, link.error_count = at, 0
+    link.error_code, link.error_text = code, text[:2000]
+    link.error_count += 1
+    link.attempts += 1
+    touch(link, at)
 
 
 def release(link: IssueLink, *, due_at: datetime | None) -> None:

@@ -1,5 +1,11 @@
 """A task becomes an issue: journal first, one request, then the outcome. Nobody sends a second one before absence is proven."""
 
+from datetime import datetime
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from domain.bell import RECONCILE_LINK, after_commit
 from domain.columns import now_utc, touch
 from domain.database import transaction
 from domain.sync.claim import Claim, own_link, own_task, release
@@ -13,7 +19,7 @@ from domain.sync.remote import as_json, keep_remote
 from domain.sync.settle import settle
 from domain.sync.table import Operation, SyncAttempt
 from domain.trackers.contract import Draft, Failure, Field, Fields, Receipt, TrackerError
-from domain.trackers.link import LinkState
+from domain.trackers.link import IssueLink, LinkState
 
 # An issue is made open; any other status follows as a change of its own.
 CREATED_FIELDS = (Field.TITLE, Field.BODY, Field.LABELS)
@@ -59,16 +65,24 @@ async def _note_success(desk: Desk, claim: Claim, attempt: SyncAttempt, *, recei
         end_well(await load_attempt(session, attempt), receipt, kind=claim.tracker.kind, at=now)
         owned = await own_task(session, claim)
         if owned is None:
+            await _note_orphan(session, claim, receipt)
             return
         task, link = owned
         local = await local_fields(session, task, capabilities=claim.adapter.capabilities, public_url=desk.settings.public_url)
         link.state, link.unknown_since = LinkState.LINKED, None
         keep_remote(link, receipt.issue)
-        seen = canon_all(receipt.issue.fields)
+        seen = canon_all(receipt.issue.fields, title_limit=claim.adapter.capabilities.title_limit)
         link.base = as_json(seen)
-        note_dropped(link, sent, receipt)
+        note_dropped(link, sent, seen)
         # An issue is made open: a task that is done already has something left to say.
         await settle(session, claim, link, version=version if local[Field.STATUS] == seen[Field.STATUS] else version - 1, at=now)
+
+
+async def _note_orphan(session: AsyncSession, claim: Claim, receipt: Receipt) -> None:
+    """A link that was detached while its issue was made still says which issue that is."""
+    link = (await session.exec(select(IssueLink).where(IssueLink.id == claim.link.id).with_for_update(key_share=True))).one()
+    if link.state is LinkState.DETACHED and link.remote_id is None:
+        keep_remote(link, receipt.issue)
 
 
 async def _note_failure(desk: Desk, claim: Claim, attempt: SyncAttempt, *, error: TrackerError) -> None:
@@ -77,9 +91,22 @@ async def _note_failure(desk: Desk, claim: Claim, attempt: SyncAttempt, *, error
         end_badly(await load_attempt(session, attempt), error, kind=claim.tracker.kind, at=now)
         link = await own_link(session, claim)
         if link is None:
+            await _note_absent(session, claim, attempt, error=error, at=now)
             return
         if error.failure is Failure.AMBIGUOUS:
             link.state, link.unknown_since, link.probes = LinkState.UNKNOWN, attempt.started_at, 0
         else:
             link.state = LinkState.PENDING
         await note_failure(session, link, error, tracker_id=claim.tracker.id, at=now)
+
+
+async def _note_absent(session: AsyncSession, claim: Claim, attempt: SyncAttempt, *, error: TrackerError, at: datetime) -> None:
+    """A failure that is certain comes late, when the link is unknown already: no issue was made, so another may be."""
+    link = (await session.exec(select(IssueLink).where(IssueLink.id == claim.link.id).with_for_update(key_share=True))).one()
+    creates = select(SyncAttempt.id).where(SyncAttempt.link_id == link.id, SyncAttempt.operation == Operation.CREATE)
+    last = (await session.exec(creates.order_by(col(SyncAttempt.id).desc()).limit(1))).one()
+    if error.failure is not Failure.AMBIGUOUS and link.state is LinkState.UNKNOWN and last == attempt.id:
+        link.state, link.unknown_since, link.probes = LinkState.PENDING, None, 0
+        link.fence += 1
+        release(link, due_at=at)
+        after_commit(session, RECONCILE_LINK, link.id)

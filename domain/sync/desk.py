@@ -18,24 +18,25 @@ from domain.trackers.table import Tracker
 
 @dataclass(slots=True)
 class Desk:
-    """Opened once by a worker. Adapters are kept while their tracker's row stays the same."""
+    """Opened once by a worker. Adapters are kept while their tracker's address and credentials stay the same."""
 
     settings: Settings
     database: Database
     bell: Bell
     vault: Vault
-    _adapters: dict[UUID, tuple[int, Adapter]] = field(default_factory=dict)
+    _adapters: dict[UUID, tuple[tuple[str, bytes], Adapter]] = field(default_factory=dict)
 
     async def adapter(self, tracker: Tracker) -> Adapter:
         """Gives the open adapter of a tracker; raises InvalidError where its address is not allowed (any more)."""
         known = self._adapters.get(tracker.id)
-        if known is not None and known[0] == tracker.version:
+        access = (tracker.base_url, tracker.credentials)
+        if known is not None and known[0] == access:
             return known[1]
         await check_address(tracker.base_url, allow_private=self.settings.private_trackers)
         adapter = connect(tracker, self.vault, self.settings)
         if known is not None:
             known[1].close()
-        self._adapters[tracker.id] = (tracker.version, adapter)
+        self._adapters[tracker.id] = (access, adapter)
         return adapter
 
     async def close(self) -> None:

@@ -7,7 +7,7 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.columns import touch
-from domain.sync.claim import release
+from domain.sync.claim import note_error, release
 from domain.trackers.contract import Failure, TrackerError
 from domain.trackers.link import IssueLink, LinkState
 from domain.trackers.table import Tracker, TrackerState
@@ -27,8 +27,7 @@ def backoff(attempts: int) -> timedelta:
 
 async def note_failure(session: AsyncSession, link: IssueLink, error: TrackerError, *, tracker_id: object, at: datetime) -> None:
     """Puts a failed call's meaning on the link (one open error for each code, counted) and on the tracker; ends the lease."""
-    _note_error(link, error.code, error.text, at=at)
-    link.attempts += 1
+    note_error(link, error.code, error.text, at=at)
     due_at: datetime | None = at + backoff(link.attempts)
     if error.failure is Failure.LIMITED:
         due_at = error.retry_at or at + timedelta(minutes=1)
@@ -37,17 +36,9 @@ async def note_failure(session: AsyncSession, link: IssueLink, error: TrackerErr
         await _mark_auth_failed(session, tracker_id, error, at=at)
     elif error.failure is Failure.GONE and link.state is LinkState.LINKED:
         due_at = _note_gone(link, at=at)
-    elif error.failure is not Failure.AMBIGUOUS and error.code in HOPELESS:
+    elif error.failure is not Failure.AMBIGUOUS and error.code in HOPELESS and link.state is not LinkState.UNKNOWN:
         link.state, due_at = LinkState.NEEDS_ATTENTION, None
-    touch(link, at)
     release(link, due_at=due_at)
-
-
-def _note_error(link: IssueLink, code: str, text: str, *, at: datetime) -> None:
-    if link.error_code != code:
-        link.error_since, link.error_count = at, 0
-    link.error_code, link.error_text = code, text[:2000]
-    link.error_count += 1
 
 
 def _note_gone(link: IssueLink, *, at: datetime) -> datetime | None:
@@ -60,14 +51,14 @@ def _note_gone(link: IssueLink, *, at: datetime) -> datetime | None:
 
 
 async def _block(session: AsyncSession, tracker_id: object, until: datetime, error: TrackerError, *, at: datetime) -> None:
-    tracker = (await session.exec(select(Tracker).where(Tracker.id == tracker_id).with_for_update())).one()
+    tracker = (await session.exec(select(Tracker).where(Tracker.id == tracker_id).with_for_update(key_share=True))).one()
     if tracker.blocked_until is None or tracker.blocked_until < until:
         tracker.blocked_until, tracker.state_reason = until, error.text[:2000]
         tracker.updated_at = at
 
 
 async def _mark_auth_failed(session: AsyncSession, tracker_id: object, error: TrackerError, *, at: datetime) -> None:
-    tracker = (await session.exec(select(Tracker).where(Tracker.id == tracker_id).with_for_update())).one()
+    tracker = (await session.exec(select(Tracker).where(Tracker.id == tracker_id).with_for_update(key_share=True))).one()
     if tracker.state is TrackerState.OK:
         tracker.state, tracker.state_reason = TrackerState.AUTH_FAILED, error.text[:2000]
         touch(tracker, at)

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
@@ -14,7 +13,8 @@ from domain.bell import RECONCILE_LINK, after_commit
 from domain.columns import new_id
 from domain.errors import NotFoundError, UnauthenticatedError
 from domain.metrics import WEBHOOKS
-from domain.sync.remote import keep_remote
+from domain.sync.failure import clear_error
+from domain.sync.remote import keep_remote, storable
 from domain.sync.table import InboxEntry
 from domain.trackers.connect import WEBHOOK_READERS
 from domain.trackers.contract import Hint
@@ -56,11 +56,13 @@ async def _find_link(session: AsyncSession, tracker: Tracker, hint: Hint) -> Iss
         select(IssueLink)
         .join(TrackerProject, col(TrackerProject.id) == col(IssueLink.tracker_project_id))
         .where(TrackerProject.tracker_id == tracker.id, TrackerProject.remote_id == hint.project_remote_id)
-        .with_for_update(of=IssueLink)
+        .with_for_update(of=IssueLink, key_share=True)
     )
     link = (await session.exec(in_project.where(IssueLink.remote_id == hint.remote_id))).first()
     if link is None and hint.issue is not None and hint.issue.marker is not None:
-        link = (await session.exec(in_project.where(IssueLink.marker == hint.issue.marker))).first()
+        # A copy of the marker in another issue proves nothing once the issue is known.
+        unlinked = in_project.where(IssueLink.marker == hint.issue.marker, col(IssueLink.remote_id).is_(None))
+        link = (await session.exec(unlinked)).first()
     return link
 
 
@@ -76,7 +78,7 @@ async def _store(session: AsyncSession, tracker: Tracker, hint: Hint, *, body: b
             project_remote_id=hint.project_remote_id,
             remote_id=hint.remote_id,
             remote_version=hint.issue.version if hint.issue else None,
-            payload=_storable(json.loads(body)) if known else {},
+            payload=storable(json.loads(body)) if known else {},
             received_at=at,
             processed_at=None if known else at,
             ignored=None if known else "no task is linked to this",
@@ -90,23 +92,25 @@ async def _store(session: AsyncSession, tracker: Tracker, hint: Hint, *, body: b
     return "accepted" if known else "ignored"
 
 
-def _storable(value: Any) -> Any:
-    """Leaves out U+0000, which a JSON column can't hold."""
-    if isinstance(value, str):
-        return value.replace("\x00", "")
-    if isinstance(value, dict):
-        return {name.replace("\x00", ""): _storable(inner) for name, inner in value.items()}
-    return [_storable(inner) for inner in value] if isinstance(value, list) else value
-
-
 def _wake(session: AsyncSession, link: IssueLink, hint: Hint, *, at: datetime) -> None:
-    if link.state is LinkState.UNKNOWN and hint.issue is not None and hint.issue.marker == link.marker:
+    if _proves_creation(link, hint, at) and hint.issue is not None:
         link.state, link.unknown_since = LinkState.LINKED, None
         keep_remote(link, hint.issue)
+        clear_error(link)
         link.remote_etag = link.remote_version = None
+        # Whoever works on it under the state of before must not write any more.
+        link.fence += 1
     if link.state not in AT_REST:
         link.due_at = min(at, link.due_at) if link.due_at else at
         after_commit(session, RECONCILE_LINK, link.id)
+
+
+def _proves_creation(link: IssueLink, hint: Hint, at: datetime) -> bool:
+    """Tells whether the webhook shows the issue that a link without one has been waiting for; a create under way notes it itself."""
+    if link.remote_id is not None or link.state is LinkState.DETACHED or hint.issue is None or hint.issue.marker != link.marker:
+        return False
+    under_way = link.state is LinkState.CREATING and link.lease_until is not None and link.lease_until > at
+    return not under_way
 
 
 async def waiting_entries(session: AsyncSession, link: IssueLink, tracker_id: UUID, project_remote_id: str) -> list[InboxEntry]:

@@ -21,7 +21,7 @@ def begin_attempt(session: AsyncSession, link: IssueLink, operation: Operation, 
 
 async def load_attempt(session: AsyncSession, attempt: SyncAttempt) -> SyncAttempt:
     """Reads the row again in another transaction."""
-    return (await session.exec(select(SyncAttempt).where(SyncAttempt.id == attempt.id).with_for_update())).one()
+    return (await session.exec(select(SyncAttempt).where(SyncAttempt.id == attempt.id).with_for_update(key_share=True))).one()
 
 
 def end_well(attempt: SyncAttempt, receipt: Receipt, *, kind: str, at: datetime) -> None:
@@ -45,7 +45,7 @@ def _end(attempt: SyncAttempt, outcome: Outcome, *, calls: int, kind: str, at: d
 
 async def end_orphans(session: AsyncSession, link: IssueLink, *, at: datetime) -> list[SyncAttempt]:
     """Notes of attempts whose process died that nobody can tell their outcome; only the holder of the lease may say so."""
-    query = select(SyncAttempt).where(SyncAttempt.link_id == link.id, col(SyncAttempt.outcome).is_(None)).with_for_update()
+    query = select(SyncAttempt).where(SyncAttempt.link_id == link.id, col(SyncAttempt.outcome).is_(None)).with_for_update(key_share=True)
     orphans = list((await session.exec(query)).all())
     for attempt in orphans:
         attempt.outcome, attempt.finished_at = Outcome.AMBIGUOUS, at

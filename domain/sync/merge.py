@@ -40,7 +40,7 @@ class Ages:
     remote: datetime
 
 
-def canon(field: Field, value: FieldValue, *, title_limit: int = 255) -> FieldValue:
+def canon(field: Field, value: FieldValue, *, title_limit: int) -> FieldValue:
     """Brings a value into its canonical form, so that equal meanings are equal values."""
     if isinstance(value, list):
         return sorted({label.strip().lower() for label in value if label.strip()})
@@ -53,7 +53,7 @@ def canon(field: Field, value: FieldValue, *, title_limit: int = 255) -> FieldVa
     return "\n".join(line.rstrip() for line in value.replace("\r\n", "\n").replace("\r", "\n").strip().split("\n"))
 
 
-def canon_all(fields: Fields, *, title_limit: int = 255) -> Fields:
+def canon_all(fields: Fields, *, title_limit: int) -> Fields:
     """Brings all values into their canonical form."""
     return {field: canon(field, value, title_limit=title_limit) for field, value in fields.items()}
 

@@ -5,11 +5,11 @@ from uuid import UUID
 import structlog
 from sqlmodel import col, or_, select
 
-from domain.columns import now_utc, touch
-from domain.database import transaction
+from domain.columns import now_utc
+from domain.database import is_away, transaction
 from domain.errors import FollowthroughError
 from domain.sync.agree import agree
-from domain.sync.claim import Claim, claim_link, own_link, release
+from domain.sync.claim import Claim, claim_link, note_error, own_link, release
 from domain.sync.create import create_issue
 from domain.sync.desk import Desk
 from domain.sync.failure import backoff
@@ -32,50 +32,37 @@ STEPS = {
 async def reconcile(desk: Desk, link_id: UUID) -> None:
     """Creates, pushes, pulls or repairs until nothing is due; does nothing when another worker is at it."""
     for _ in range(MOST_ROUNDS):
-        claim = await _claim(desk, link_id)
+        claim = await claim_link(desk, link_id, at=now_utc())
         if claim is None:
             return
         log.info("reconciling", link_id=str(link_id), state=claim.link.state, fence=claim.fence)
         try:
             await STEPS[claim.link.state](desk, claim)
-        except FollowthroughError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the link shows it
             await _give_back(desk, claim, error)
             return
 
 
-async def _claim(desk: Desk, link_id: UUID) -> Claim | None:
-    try:
-        return await claim_link(desk, link_id, at=now_utc())
-    except FollowthroughError as error:
-        # A tracker that can't be opened (a lost key, an address that is not allowed) must not keep its links busy.
-        log.warning("tracker_not_opened", link_id=str(link_id), error=error.detail)
-        await _postpone(desk, link_id, error)
-        return None
+async def _give_back(desk: Desk, claim: Claim, error: Exception) -> None:
+    """An error of our own: the link shows it, and waits for a person where a rule refused, or for another try.
 
-
-async def _postpone(desk: Desk, link_id: UUID, error: FollowthroughError) -> None:
-    now = now_utc()
-    async with transaction(desk.database) as session:
-        link = (await session.exec(select(IssueLink).where(IssueLink.id == link_id).with_for_update())).one()
-        link.attempts += 1
-        link.error_code, link.error_text, link.error_count = "not_opened", error.detail[:2000], link.error_count + 1
-        link.error_since = link.error_since or now
-        touch(link, now)
-        release(link, due_at=now + backoff(link.attempts))
-
-
-async def _give_back(desk: Desk, claim: Claim, error: FollowthroughError) -> None:
-    """An error of our own rules: the link shows it, and a person decides."""
+    With the database away nothing can be shown: the error goes on, and the lease ends by itself.
+    """
+    if is_away(error):
+        raise error
+    refused = isinstance(error, FollowthroughError)
+    if not refused:
+        log.error("reconcile_failed", link_id=str(claim.link.id), error=type(error).__name__, exc_info=error)
     now = now_utc()
     async with transaction(desk.database) as session:
         link = await own_link(session, claim)
         if link is None:
             return
-        link.state = LinkState.NEEDS_ATTENTION
-        link.error_code, link.error_text, link.error_since = "refused", error.detail[:2000], link.error_since or now
-        link.error_count += 1
-        touch(link, now)
-        release(link, due_at=None)
+        text = error.detail if isinstance(error, FollowthroughError) else f"An unexpected {type(error).__name__}; the log has the trace."
+        note_error(link, "refused" if refused else "internal", text, at=now)
+        if refused:
+            link.state = LinkState.NEEDS_ATTENTION
+        release(link, due_at=None if refused else now + backoff(link.attempts))
 
 
 async def due_links(desk: Desk, *, most: int) -> list[UUID]:

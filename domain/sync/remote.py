@@ -13,7 +13,16 @@ def keep_remote(link: IssueLink, issue: RemoteIssue) -> None:
     link.remote_id, link.remote_global_id = issue.remote_id, issue.global_id
     link.remote_key, link.url = issue.key, issue.url
     link.remote_version, link.remote_etag = issue.version, issue.etag
-    link.remote = msgspec.to_builtins(issue)
+    link.remote = storable(msgspec.to_builtins(issue))
+
+
+def storable(value: Any) -> Any:
+    """Leaves out U+0000, which a JSON column can't hold."""
+    if isinstance(value, str):
+        return value.replace("\x00", "")
+    if isinstance(value, dict):
+        return {name.replace("\x00", ""): storable(inner) for name, inner in value.items()}
+    return [storable(inner) for inner in value] if isinstance(value, list) else value
 
 
 def kept_remote(link: IssueLink) -> RemoteIssue | None:

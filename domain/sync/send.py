@@ -34,23 +34,30 @@ async def send_task(session: AsyncSession, act: Act, task: Task, *, tracker_proj
 
 async def lock_link(session: AsyncSession, link_id: UUID) -> IssueLink:
     """Loads a link for changing it, locked until the transaction ends; raises NotFoundError."""
-    link = (await session.exec(select(IssueLink).where(IssueLink.id == link_id).with_for_update())).one_or_none()
+    link = (await session.exec(select(IssueLink).where(IssueLink.id == link_id).with_for_update(key_share=True))).one_or_none()
     if link is None:
         raise NotFoundError(f"There is no link {link_id}.")
     return link
 
 
 def retry_link(session: AsyncSession, act: Act, link: IssueLink) -> None:
-    """Makes a link due at once; raises ConflictError for one that has ended."""
-    if link.state in {LinkState.GONE, LinkState.DETACHED}:
-        raise ConflictError(f"This link has ended (it is {link.state}): send the task to the project again instead.")
-    if link.state is LinkState.NEEDS_ATTENTION:
-        link.state = LinkState.LINKED if link.remote_id is not None else LinkState.PENDING
+    """Makes a link due at once, a gone one too: its issue is looked at again. Raises ConflictError for one that was detached."""
+    if link.state is LinkState.DETACHED:
+        raise ConflictError("This link was detached: send the task to the project again instead.")
+    if link.state in {LinkState.NEEDS_ATTENTION, LinkState.GONE}:
+        link.state = _state_before(link)
         clear_error(link)
     link.due_at = act.at
     touch(link, act.at)
     record(session, act, "retried", subject=link)
     after_commit(session, RECONCILE_LINK, link.id)
+
+
+def _state_before(link: IssueLink) -> LinkState:
+    """A link without an issue may still have one that nobody knows of: then it is looked for, never made again."""
+    if link.remote_id is not None:
+        return LinkState.LINKED
+    return LinkState.UNKNOWN if link.unknown_since is not None else LinkState.PENDING
 
 
 def detach_link(session: AsyncSession, act: Act, link: IssueLink) -> None:

@@ -14,7 +14,7 @@ from domain.tasks.due import move_due
 from domain.tasks.route import route_task
 from domain.tasks.status import move_to
 from domain.tasks.table import Task, TaskStatus
-from domain.trackers.link import mark_links_due
+from domain.trackers.link import mark_links_due, was_linked
 
 _PLAIN = (
     "title",
@@ -33,7 +33,7 @@ _OBSERVED = (*_PLAIN, "status", "due_on", "reason")
 
 async def lock_task(session: AsyncSession, task_id: UUID) -> Task:
     """Loads a live task for changing it, locked until the transaction ends; raises NotFoundError."""
-    task = (await session.exec(select(Task).where(Task.id == task_id).with_for_update())).one_or_none()
+    task = (await session.exec(select(Task).where(Task.id == task_id).with_for_update(key_share=True))).one_or_none()
     if task is None or task.deleted_at is not None:
         raise NotFoundError(f"There is no task {task_id}.")
     return task
@@ -60,8 +60,8 @@ async def change_task(
         return False
     touch(task, act.at)
     record(session, act, "changed", subject=task, changes=changed)
-    linked = await mark_links_due(session, task.id, at=act.at, but=through)
-    if not linked and changed.keys() & {"team_id", "priority", "kind"}:
+    await mark_links_due(session, task.id, at=act.at, but=through)
+    if changed.keys() & {"team_id", "priority", "kind"} and not await was_linked(session, task.id):
         await route_task(session, task, at=act.at)
     return True
 

@@ -12,7 +12,7 @@ from domain.columns import VersionedRow, touch
 from domain.errors import ConflictError, NotFoundError, pointer
 from domain.trackers.contract import Project
 from domain.trackers.credentials import Vault, new_webhook_secret
-from domain.trackers.link import IssueLink
+from domain.trackers.link import IssueLink, wake_links
 from domain.trackers.route import Route
 from domain.trackers.table import Tracker, TrackerKind, TrackerProject, TrackerState
 
@@ -53,6 +53,8 @@ async def change_tracker(session: AsyncSession, act: Act, tracker: Tracker, chan
         shown = {name: ("…", "…") if isinstance(after, bytes) else (before, after) for name, (before, after) in changed.items()}
         touch(tracker, act.at)
         record(session, act, "changed", subject=tracker, changes=shown)
+    if tracker.state is TrackerState.OK and changed.keys() & {"state", "credentials", "base_url", "blocked_until"}:
+        await wake_links(session, tracker.id, at=act.at)
 
 
 def rotate_webhook_secret(session: AsyncSession, act: Act, tracker: Tracker, vault: Vault) -> str:

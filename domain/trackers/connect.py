@@ -19,4 +19,6 @@ def connect(tracker: Tracker, vault: Vault, settings: Settings) -> Adapter:
         base_url=tracker.base_url,
         credentials=vault.open_json(tracker.credentials),
         timeout_seconds=settings.tracker_timeout_seconds,
+        # A call must be over before the lease under which it is made; a tenth is kept for what comes before and after.
+        patience_seconds=0.9 * (settings.lease_seconds - settings.tracker_timeout_seconds),
     )

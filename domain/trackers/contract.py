@@ -162,7 +162,7 @@ class Adapter(Protocol):
         ...
 
     async def find(self, place: Place, markers: Iterable[UUID], *, since: datetime) -> dict[UUID, RemoteIssue]:
-        """Looks for issues that carry one of the markers, among those made by our account since then; lowest issue first."""
+        """Looks for issues that carry one of the markers, among those made since then; of several the lowest."""
         ...
 
     def close(self) -> None:

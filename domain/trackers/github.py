@@ -1,8 +1,10 @@
 """Issues on GitHub, through PyGithub: the adapter of trackers of the kind `github`."""
 
 import asyncio
+import math
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -53,17 +55,23 @@ class _Repository(msgspec.Struct):
 class GitHubAdapter:
     """One account on one GitHub. Calls run in threads: a coroutine that is cancelled leaves its call to finish.
 
-    `timeout_seconds` bounds each request as a whole. Repositories are addressed by number, which survives a rename.
+    `timeout_seconds` bounds each request as a whole; a write that waited for its turn (a thread, a new token) for longer than
+    `patience_seconds` is not sent any more, since whoever asked for it may have lost the right to. Repositories are addressed by
+    number, which survives a rename.
     """
 
     capabilities = Capabilities(statuses=frozenset({"open", "done", "cancelled"}), title_limit=LONGEST_TITLE)
 
-    def __init__(self, *, base_url: str, credentials: Mapping[str, str], timeout_seconds: float) -> None:
+    def __init__(
+        self, *, base_url: str, credentials: Mapping[str, str], timeout_seconds: float, patience_seconds: float = math.inf
+    ) -> None:
         """Takes the API's address (`https://api.github.com`, `https://host/api/v3`); raises InvalidError, sends nothing."""
         if urlsplit(base_url).scheme not in ("http", "https") or not urlsplit(base_url).hostname:
             raise InvalidError("GitHub's base URL is an address like https://api.github.com.")
         self._base_url = base_url.rstrip("/")
         self._timeout_seconds = timeout_seconds
+        self._patience_seconds = patience_seconds
+        self._closed = False
         self._access = open_access(credentials)
         self._login: str | None = None
         self._login_lock = threading.Lock()
@@ -99,12 +107,13 @@ class GitHubAdapter:
 
     async def create(self, place: Place, draft: Draft) -> Receipt:
         """Makes the issue with one request; the status can't be given along, so the receipt shows it open."""
-        return await self._run(lambda: self._create(place, draft))
+        send_by = time.monotonic() + self._patience_seconds
+        return await self._run(lambda: self._create(place, draft, send_by))
 
-    def _create(self, place: Place, draft: Draft) -> Receipt:
+    def _create(self, place: Place, draft: Draft, send_by: float) -> Receipt:
         path = _repository(place.project_remote_id)
         ask = Ask(Call.CREATE, "POST", f"{path}/issues", document=write_draft(draft, place.label_prefix))
-        return _receipt(self._send(path, ask), ask.call, place)
+        return _receipt(self._send(path, ask, send_by=send_by), ask.call, place)
 
     async def fetch(self, place: Place, remote_id: str, *, etag: str | None = None) -> RemoteIssue | None:
         """Reads the issue; None means that it is still the one with `etag`."""
@@ -124,16 +133,17 @@ class GitHubAdapter:
         Text outside the region and labels that aren't ours are written as `issue.raw` has them. GitHub ignores a new reason
         for an issue that is closed already, so a change from done to cancelled may not show in the receipt.
         """
-        return await self._run(lambda: self._update(place, issue, changes))
+        send_by = time.monotonic() + self._patience_seconds
+        return await self._run(lambda: self._update(place, issue, changes, send_by))
 
-    def _update(self, place: Place, issue: RemoteIssue, changes: Fields) -> Receipt:
+    def _update(self, place: Place, issue: RemoteIssue, changes: Fields, send_by: float) -> Receipt:
         path = _repository(place.project_remote_id)
         document = write_changes(issue, changes, place.label_prefix)
         ask = Ask(Call.UPDATE, "PATCH", _issue(path, issue.remote_id), document=document)
-        return _receipt(self._send(path, ask), ask.call, place)
+        return _receipt(self._send(path, ask, send_by=send_by), ask.call, place)
 
     async def find(self, place: Place, markers: Iterable[UUID], *, since: datetime) -> dict[UUID, RemoteIssue]:
-        """Looks for our issues made since then (less five minutes, for clocks that differ) that carry one of the markers.
+        """Looks for issues made since then (less five minutes, for clocks that differ) that carry one of the markers.
 
         Of two issues with one marker the lower number is given; pull requests are passed over.
         """
@@ -142,9 +152,9 @@ class GitHubAdapter:
 
     def _find(self, place: Place, wanted: frozenset[UUID], since: datetime) -> dict[UUID, RemoteIssue]:
         found: dict[UUID, RemoteIssue] = {}
-        login, page, more = self._identity(), 1, True
+        page, more = 1, True
         while more:
-            issues = self._page(place, login, page)
+            issues = self._page(place, page)
             for issue in sorted(issues, key=lambda each: each.number, reverse=True):
                 marker = read_marker(issue.body)
                 if marker in wanted and issue.pull_request is None and issue.created_at >= since:
@@ -153,16 +163,25 @@ class GitHubAdapter:
             page += 1
         return found
 
-    def _page(self, place: Place, login: str, page: int) -> list[IssueDocument]:
-        """Reads a page of our issues, newest first: what is made meanwhile shifts pages on, and hides none."""
+    def _page(self, place: Place, page: int) -> list[IssueDocument]:
+        """Reads a page of issues, newest first: what is made meanwhile shifts pages on, and hides none.
+
+        Whoever made them: the account may be another than when the issue was made.
+        """
         path = _repository(place.project_remote_id)
-        parameters = {"state": "all", "creator": login, "sort": "created", "direction": "desc"}
+        parameters = {"state": "all", "sort": "created", "direction": "desc"}
         ask = Ask(Call.PROJECT, "GET", f"{path}/issues", parameters=parameters | {"per_page": str(PAGE_SIZE), "page": str(page)})
         return read_document(self._send(path, ask), ask.call, list[IssueDocument])
 
     def close(self) -> None:
-        """Closes connections and threads; a call under way goes on to its end."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Takes no new calls; those that wait or are under way go on to their end, and then the connections are closed."""
+        if not self._closed:
+            self._closed = True
+            self._threads.submit(self._close_when_idle)
+            self._threads.shutdown(wait=False, cancel_futures=False)
+
+    def _close_when_idle(self) -> None:
+        """Runs as the last of all calls; one that is under way in another thread closes its connection by itself."""
         for wire in self._wires:
             wire.close()
 
@@ -174,9 +193,12 @@ class GitHubAdapter:
             raise TrackerError(Failure.DEFINITE, text, code="unreachable", calls=0) from None
         return await running
 
-    def _send(self, repository: str, ask: Ask) -> Answer:
+    def _send(self, repository: str, ask: Ask, *, send_by: float = math.inf) -> Answer:
         wire = self._wire()
         token = self._access.token_for(wire, repository)
+        if time.monotonic() > send_by:
+            text = "Too many calls to GitHub were waiting, so this one was not sent."
+            raise TrackerError(Failure.DEFINITE, text, code="busy", calls=0)
         try:
             return wire.send(ask, token)
         except TrackerError as error:

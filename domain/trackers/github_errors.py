@@ -58,6 +58,12 @@ def lost(call: Call, *, sent: bool, reason: str) -> TrackerError:
     return TrackerError(Failure.DEFINITE, f"GitHub was asked to {call}, but {reason}.", code="unavailable")
 
 
+def unaddressed() -> TrackerError:
+    """Returns the error for a base URL whose host or port can't be so."""
+    text = "GitHub can't be reached: its base URL holds a host or port that can't be so."
+    return TrackerError(Failure.DEFINITE, text, code="unreachable", calls=0)
+
+
 def unreadable(call: Call, answer: Answer) -> TrackerError:
     """Returns the error for a success whose body isn't what GitHub documents."""
     failure = Failure.AMBIGUOUS if call.writes else Failure.DEFINITE

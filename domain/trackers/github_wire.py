@@ -15,7 +15,7 @@ from github.Auth import Auth
 from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 
-from domain.trackers.github_errors import Answer, Call, lost, refused
+from domain.trackers.github_errors import Answer, Call, lost, refused, unaddressed
 from domain.trackers.github_trip import POOLS, Trip, watched
 
 API_VERSION = "2022-11-28"
@@ -67,6 +67,8 @@ class Wire:
     """
 
     def __init__(self, base_url: str, timeout_seconds: float) -> None:
+        """Connects to nothing yet; raises TrackerError for an address that can't be one."""
+        connection = _open_connection(base_url, timeout_seconds)
         self._timeout_seconds = timeout_seconds
         self._bearer = _Bearer()
         self._github = Github(
@@ -81,7 +83,7 @@ class Wire:
             lazy=True,
             api_version=API_VERSION,
         )
-        self._connection = _open_connection(base_url, timeout_seconds)
+        self._connection = connection
 
     def send(self, ask: Ask, token: str) -> Answer:
         """Sends one request and returns its answer: a success, or a 304 to an ETag; all else is a TrackerError."""
@@ -117,9 +119,13 @@ class Wire:
 
 
 def _open_connection(base_url: str, timeout_seconds: float) -> HTTPRequestsConnectionClass | HTTPSRequestsConnectionClass:
-    parts = urlsplit(base_url)
+    try:
+        parts = urlsplit(base_url)
+        port = parts.port
+    except ValueError:
+        raise unaddressed() from None
     kind = HTTPSRequestsConnectionClass if parts.scheme == "https" else HTTPRequestsConnectionClass
-    connection = kind(parts.hostname or "", parts.port, retry=None)
+    connection = kind(parts.hostname or "", port, retry=None)
     # Both are requests' own forms; PyGithub's annotations are narrower than what it passes on.
     connection.timeout = (timeout_seconds / 2, timeout_seconds)  # type: ignore[assignment]
     connection.session.hooks["response"].append(_stay_here)

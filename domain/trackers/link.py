@@ -7,11 +7,12 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlmodel import Field, col, select
+from sqlmodel import Field, col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.bell import RECONCILE_LINK, after_commit
 from domain.columns import TextEnum, VersionedRow, one_of
+from domain.trackers.table import TrackerProject
 
 
 class LinkState(StrEnum):
@@ -97,8 +98,8 @@ def open_link(session: AsyncSession, *, task_id: UUID, tracker_project_id: UUID,
     return link
 
 
-async def mark_links_due(session: AsyncSession, task_id: UUID, *, at: datetime, but: UUID | None = None) -> int:
-    """Notes on every live link of a task that the task was edited, in the transaction that edits it; gives their number.
+async def mark_links_due(session: AsyncSession, task_id: UUID, *, at: datetime, but: UUID | None = None) -> None:
+    """Notes on every live link of a task that the task was edited, in the transaction that edits it.
 
     `but` is the link through which the edit came: it needs no push for it.
     """
@@ -106,13 +107,29 @@ async def mark_links_due(session: AsyncSession, task_id: UUID, *, at: datetime, 
         select(IssueLink)
         .where(IssueLink.task_id == task_id, col(IssueLink.state).not_in((LinkState.GONE, LinkState.DETACHED)))
         .order_by(col(IssueLink.id))
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
-    links = rows.all()
-    for link in links:
+    for link in rows:
         if link.id != but:
             mark_due(session, link, at=at)
-    return len(links)
+
+
+async def was_linked(session: AsyncSession, task_id: UUID) -> bool:
+    """Tells whether the task has, or had, a link: one that a person ended, or whose issue is gone, is not made again by itself."""
+    return (await session.exec(select(IssueLink.id).where(IssueLink.task_id == task_id).limit(1))).first() is not None
+
+
+async def wake_links(session: AsyncSession, tracker_id: UUID, *, at: datetime) -> None:
+    """Makes the links that wait for a tracker due at once: it can be worked with again."""
+    await session.exec(
+        update(IssueLink)
+        .where(
+            col(IssueLink.tracker_project_id).in_(select(TrackerProject.id).where(TrackerProject.tracker_id == tracker_id)),
+            col(IssueLink.due_at) > at,
+            col(IssueLink.state).not_in(AT_REST),
+        )
+        .values(due_at=at)
+    )
 
 
 def mark_due(session: AsyncSession, link: IssueLink, *, at: datetime) -> None:

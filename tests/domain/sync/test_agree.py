@@ -1,8 +1,10 @@
 """Task and issue brought together against the sandbox GitHub, where both sides move at the same time."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -21,6 +23,7 @@ from domain.trackers.link import IssueLink, LinkState, open_link
 from domain.trackers.table import Tracker, TrackerKind, TrackerProject
 from sandbox.github_process import RunningGithub, start_github
 from tests.domain.sync.conftest import Scene
+from tests.domain.sync.test_inbox import deliver
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +178,105 @@ async def test_limit_of_the_tracker_is_obeyed(meeting: Meeting) -> None:
     assert due_at is not None
     assert 70 < (due_at - before).total_seconds() < 90
     assert await due_links(meeting.scene.desk, most=10) == []
+
+
+async def webhook(meeting: Meeting, *, delivery: str, **change: Any) -> None:
+    """Stores a webhook of the issue as it is now, but for `change`, as if it had just come in."""
+    issue = await meeting.issue() | change
+    scene = meeting.scene
+    repository = {"id": meeting.github.repository_id, "full_name": meeting.github.repository}
+    body = json.dumps({"action": "edited", "issue": issue, "repository": repository, "sender": {"login": "octo-dev"}}).encode()
+    assert await deliver(scene, body, delivery=delivery) == "accepted"
+
+
+async def test_text_of_people_outside_our_region_is_kept_though_a_webhook_is_behind(meeting: Meeting) -> None:
+    await asyncio.sleep(1.1)
+    await meeting.edit(title="Theirs")
+    await webhook(meeting, delivery="behind")
+    await asyncio.sleep(1.1)
+    await meeting.edit(body=(await meeting.issue())["body"] + "\nNobody told us of this yet.\n")
+    await meeting.change(description="Ours")
+    await meeting.reconcile()
+    body = (await meeting.issue())["body"]
+    assert "Nobody told us of this yet." in body
+    assert "Ours" in body
+
+
+async def test_webhook_older_than_what_was_seen_changes_nothing(meeting: Meeting) -> None:
+    await webhook(meeting, delivery="old", title="Long ago", updated_at="2020-01-01T00:00:00Z")
+    await meeting.reconcile()
+    assert (await meeting.task()).title == "Raise the pool size"
+    assert (await meeting.scene.read()).due_at is None
+
+
+async def test_webhook_that_comes_in_while_we_write_is_looked_at(meeting: Meeting) -> None:
+    await meeting.order_fault(operation="update_issue", action="hang", seconds=0.4)
+    await meeting.change(labels=["pool"])
+
+    async def meanwhile() -> None:
+        await asyncio.sleep(0.2)
+        await webhook(meeting, delivery="meanwhile", title="Told meanwhile", updated_at="2099-01-01T00:00:00Z")
+
+    await asyncio.gather(meeting.reconcile(), meanwhile())
+    await meeting.reconcile()
+    assert (await meeting.task()).title == "Told meanwhile"
+
+
+async def test_title_as_long_as_the_tracker_takes_stays_and_can_be_renamed_there(meeting: Meeting) -> None:
+    await meeting.change(title="x" * 256)
+    await meeting.reconcile()
+    assert (await meeting.scene.read()).notes == {}
+    await asyncio.sleep(1.1)
+    await meeting.edit(title="Shorter")
+    await meeting.scene.write(due_at=now_utc())
+    await meeting.reconcile()
+    assert (await meeting.task()).title == "Shorter"
+
+
+async def test_dropped_value_is_sent_again_once_the_tracker_holds_something_else(meeting: Meeting) -> None:
+    await meeting.change(status=TaskStatus.DONE)
+    await meeting.reconcile()
+    await meeting.change(status=TaskStatus.CANCELLED)
+    await meeting.reconcile()
+    await meeting.edit(state="open")
+    await meeting.scene.write(due_at=now_utc())
+    async with transaction(meeting.scene.desk.database) as session:
+        task = await lock_task(session, meeting.scene.task.id)
+        act = meeting.scene.act
+        await change_task(session, type(act)(act.kind, act.name, now_utc() + timedelta(seconds=2)), task, {"description": "Newer"})
+    for _ in range(3):
+        await meeting.scene.write(due_at=now_utc())
+        await meeting.reconcile()
+    issue = await meeting.issue()
+    assert (issue["state"], issue["state_reason"]) == ("closed", "not_planned")
+    assert len(await meeting.conflicts()) <= 1
+
+
+async def test_marker_that_somebody_removed_is_put_back_by_the_next_write(meeting: Meeting) -> None:
+    body = (await meeting.issue())["body"]
+    await meeting.edit(body="\n".join(line for line in body.split("\n") if "marker=" not in line))
+    await meeting.change(labels=["pool"])
+    await meeting.reconcile()
+    assert f"marker={meeting.scene.link.marker}" in (await meeting.issue())["body"]
+
+
+async def test_edits_and_writes_at_once_never_wait_for_each_other(meeting: Meeting) -> None:
+    async def edit() -> None:
+        for number in range(15):
+            await meeting.change(description=f"edit {number}")
+
+    async def work() -> None:
+        for _ in range(8):
+            await meeting.scene.write(due_at=now_utc())
+            await meeting.reconcile()
+
+    await asyncio.gather(edit(), work(), work())
+    for _ in range(3):
+        await meeting.scene.write(due_at=now_utc())
+        await meeting.reconcile()
+    link = await meeting.scene.read()
+    assert (link.error_code, link.desired_version) == (None, link.pushed_version)
+    assert "edit 14" in (await meeting.issue())["body"]
 
 
 async def test_two_issues_of_one_task_never_wait_for_each_other(meeting: Meeting) -> None:

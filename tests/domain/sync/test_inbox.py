@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -120,3 +120,30 @@ async def test_unknown_tracker_is_not_found(scene: Scene) -> None:
     with pytest.raises(NotFoundError):
         async with transaction(scene.desk.database) as session:
             await receive_webhook(session, scene.desk.vault, tracker_id=uuid4(), body=b"{}", headers={}, at=now_utc())
+
+
+@pytest.mark.parametrize("state", [LinkState.PENDING, LinkState.NEEDS_ATTENTION, LinkState.CREATING])
+async def test_marker_links_whatever_still_waits_for_its_issue(scene: Scene, state: LinkState) -> None:
+    await scene.write(state=state)
+    await deliver(scene, json.dumps(payload(scene, number=5)).encode())
+    assert (await scene.read()).state is LinkState.LINKED
+
+
+async def test_create_under_way_notes_its_issue_itself(scene: Scene) -> None:
+    await scene.write(state=LinkState.CREATING, lease_until=now_utc() + timedelta(seconds=20))
+    await deliver(scene, json.dumps(payload(scene, number=5)).encode())
+    assert (await scene.read()).state is LinkState.CREATING
+
+
+async def test_copy_of_the_marker_in_another_issue_is_ignored(scene: Scene) -> None:
+    await scene.write(state=LinkState.LINKED, remote_id="1")
+    assert await deliver(scene, json.dumps(payload(scene, number=2)).encode()) == "ignored"
+    assert (await scene.read()).remote_id == "1"
+
+
+async def test_character_that_the_database_cannot_hold_is_left_out(scene: Scene) -> None:
+    document = payload(scene)
+    document["issue"]["title"] = "a\x00b"
+    assert await deliver(scene, json.dumps(document).encode()) == "accepted"
+    (entry,) = await entries(scene)
+    assert entry.payload["issue"]["title"] == "ab"

@@ -1,11 +1,16 @@
 """What an issue says of its task: harmless to strangers, and no text can forge our markers."""
 
+import re
 from datetime import UTC, date, datetime
+from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
-from domain.sync.render import BREAK, Surroundings, neutralise, render_body
+from domain.sync.neutral import BREAK, neutralise
+from domain.sync.render import Surroundings, render_body
 from domain.tasks.table import Priority, Task, TaskKind
 
 NOWHERE = Surroundings(owner=None, postmortem=None, improvement=None, task_url="https://ft.example/v1/tasks/1")
@@ -35,6 +40,39 @@ def test_nothing_but_breaks_is_added_and_no_comment_can_begin(text: str) -> None
     broken = neutralise(text)
     assert broken.replace(BREAK, "") == text.replace(BREAK, "")
     assert "<!--" not in broken
+
+
+def live_mentions(text: str) -> list[str]:
+    """Finds the mentions that are left in what a reader of Markdown shows as text; token by token, as a tracker does."""
+    parser = MarkdownIt("commonmark")
+    shown = [child.content for token in parser.parse(text) for child in token.children or [] if child.type.startswith("text")]
+    joined = [before + after for before, after in pairwise(["", *shown, ""])]
+    return [run for run in (*shown, *joined) if re.search(r"(?:^|\W)@[A-Za-z0-9]|#\d", run)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "_@octo_",
+        "&#64;octo",
+        "&#x40;octo &num;1",
+        "&commat;octo",
+        "a `b\n\n@c` d",
+        "\\`@octo\\`",
+        '<span title="`">@v `',
+        "*x*_@octo_",
+        "- a `b\n- @octo` c",
+        "x [`](y) @z `",
+        "\\@octo \\#1",
+    ],
+)
+def test_no_notation_gets_a_mention_through(text: str) -> None:
+    assert live_mentions(neutralise(text)) == []
+
+
+@given(st.lists(st.sampled_from(["@a", "#1", "`", "``", "\n", "\n\n", "_", "*", "[", "](", ")", "\\", "&#64;", "b", " ", "|", "- ", "> "])))
+def test_no_mixture_of_notations_gets_a_mention_through(parts: list[str]) -> None:
+    assert live_mentions(neutralise("".join(parts))) == []
 
 
 def test_body_tells_the_facts_and_names_no_address() -> None:
