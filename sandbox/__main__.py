@@ -1,85 +1,42 @@
-"""`make run`: starts what is not given, tells the story, and keeps running until Ctrl-C."""
+"""`make run`: Ctrl-C is heeded from the first moment on, so everything else is imported after that."""
 
-import os
 import signal
 import sys
 import threading
-import time
-from pathlib import Path
 
-from rich.console import Console
-from rich.markup import escape
 
-from sandbox.launch import ServerFailedError, tail
-from sandbox.services import Services, running
-from sandbox.story import Story
+class Stop:
+    """What Ctrl-C and SIGTERM do: they interrupt the start, and later wake whoever waits for `asked`; once is enough."""
 
-DATA = Path(os.environ.get("FOLLOWTHROUGH_DATA", ".followthrough"))
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self.interrupts = True
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._ask)
+
+    def _ask(self, *_: object) -> None:
+        if self.asked.is_set():
+            return
+        self.asked.set()
+        if self.interrupts:
+            raise KeyboardInterrupt
+
+    def check(self) -> None:
+        """Raises KeyboardInterrupt where it was asked for, but code that lets nothing through swallowed it."""
+        if self.asked.is_set():
+            raise KeyboardInterrupt
 
 
 def main() -> int:
     """Exit code 0 when stopped by Ctrl-C or SIGTERM, 1 when something could not start or ended by itself."""
-    console = Console(highlight=False, soft_wrap=True)
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: _stop(stopped))
-    start = time.monotonic()
-    console.print("[bold]Followthrough[/bold]: what gets decided after an incident gets done\n")
+    stop = Stop()
     try:
-        with running(DATA, lambda name, text, seconds: _say(console, name, text, seconds)) as services:
-            Story(services, console).tell()
-            _point_around(console, services, seconds=time.monotonic() - start)
-            code = _watch(console, services, stopped)
-            console.print("\nStopping …")
-    except (ServerFailedError, _StoppedError) as error:
-        console.print(f"\n[red]{escape(str(error))}[/red]" if str(error) else "\nStopping …")
-        code = 0 if isinstance(error, _StoppedError) else 1
-    console.print("Stopped." if code == 0 else "Stopped after a failure.")
-    return code
+        from sandbox.run import run  # noqa: PLC0415 - it takes most of a second
 
-
-class _StoppedError(Exception):
-    """Ctrl-C before everything was up."""
-
-
-_UP = threading.Event()
-
-
-def _stop(stopped: threading.Event) -> None:
-    if stopped.is_set():
-        return
-    stopped.set()
-    if not _UP.is_set():
-        raise _StoppedError
-
-
-def _say(console: Console, name: str, text: str, seconds: float) -> None:
-    took = f"  [dim]{seconds:.1f} s[/dim]" if seconds else ""
-    console.print(f"  [green]✓[/green] {name:<12} {escape(text)}{took}")
-
-
-def _point_around(console: Console, services: Services, *, seconds: float) -> None:
-    api, token = services.api_url, os.path.relpath(services.token_file)
-    console.print(f"\n[bold]What to look at next[/bold]  [dim](ready in {seconds:.1f} s)[/dim]")
-    console.print(f"  {services.github.page_url:<40} the issues; close or edit one, and read its task again")
-    console.print(f"  {api + '/openapi.json':<40} the API, as an OpenAPI document")
-    console.print(f"  {api + '/metrics':<40} figures; logs are in {os.path.relpath(services.data)}/*.log")
-    console.print("\n  In another terminal:")
-    console.print(f"    export FOLLOWTHROUGH_TOKEN=$(cat {token})")
-    console.print(f'    curl -H "Authorization: Bearer $FOLLOWTHROUGH_TOKEN" {api}/v1/tasks')
-    console.print(f"    .venv/bin/followthrough import --api {api} your-postmortem.md")
-    console.print("\n  Ctrl-C stops everything; the next `make run` starts with the same data.")
-
-
-def _watch(console: Console, services: Services, stopped: threading.Event) -> int:
-    """Waits for Ctrl-C; 1 when the API or the worker ends by itself."""
-    _UP.set()
-    while not stopped.wait(0.5):
-        for name, process in services.processes.items():
-            if process.poll() is not None:
-                console.print(f"\n[red]{name} ended by itself ({process.returncode}):[/red]\n{escape(tail(services.data / f'{name}.log'))}")
-                return 1
-    return 0
+        return run(stop.asked, check=stop.check, up=lambda: setattr(stop, "interrupts", False))
+    except KeyboardInterrupt:
+        sys.stdout.write("\nStopped.\n")
+        return 0
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from sandbox.github_records import Issue
 
 LONGEST_TITLE = 256
 LONGEST_BODY = 65_536
+LONGEST_LABEL = 50
 CLOSING_REASONS = ("completed", "not_planned", "duplicate")
 REASONS = (*CLOSING_REASONS, "reopened")
 LOCK_REASONS = ("off-topic", "too heated", "resolved", "spam")
@@ -60,6 +61,8 @@ def read_labels(value: Any) -> list[str]:
             raise unreadable("properties/labels/items", f"{name!r} is not a string")
         if not name.strip():
             raise invalid("Label", "name", "missing_field")
+        if len(name.strip()) > LONGEST_LABEL:
+            raise invalid("Label", "name", "invalid", value=name)
         names.append(name.strip())
     return list({name.lower(): name for name in names}.values())
 

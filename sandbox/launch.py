@@ -68,6 +68,13 @@ def end(process: subprocess.Popen[bytes], *signals: signal.Signals, seconds: flo
                 process.wait(seconds)
 
 
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill a launched process and its children, if it still runs: for one that heeds signals late, and whose work may be lost."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 def tail(log: Path) -> str:
     """Return the last lines of a server's log, for an error message."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-8:]) if log.exists() else ""

@@ -5,13 +5,11 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
-from typing import IO, Self
 
 from sandbox.launch import (
     ServerFailedError,
     claim,
-    drop_socket_folder,
-    end,
+    end_group,
     end_orphan,
     launch,
     new_socket_folder,
@@ -19,11 +17,11 @@ from sandbox.launch import (
     tail,
     wait_until,
 )
+from sandbox.running_server import RunningServer
 
 ROLE = DATABASE = "followthrough"
 PORT = 5432  # only the name of the socket: there is no TCP
 START_SECONDS = 60  # after a crash the server first replays its log
-STOP_SECONDS = 10
 
 _SERVER_OPTIONS = {
     "listen_addresses": "",
@@ -51,34 +49,23 @@ def start_postgres(data_dir: Path, *, durable: bool) -> "RunningPostgres":
     return server
 
 
-class RunningPostgres:
-    """A PostgreSQL with the database `followthrough`, to be stopped, killed and started again at the same address."""
+class RunningPostgres(RunningServer):
+    """A PostgreSQL with the database `followthrough`; `stop` is fast, so clients are cut off."""
+
+    NAME = "PostgreSQL"
+    STOP_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)
+    STOP_SECONDS = 10
 
     def __init__(self, data_dir: Path, socket_dir: Path, *, durable: bool) -> None:
+        super().__init__(socket_dir)
         self.data_dir = data_dir
-        self.socket_dir = socket_dir
         self.durable = durable
         self._log = data_dir.with_name(f"{data_dir.name}.log")
-        self._process: subprocess.Popen[bytes] | None = None
-        self._claim: IO[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     @property
     def url(self) -> str:
         """The address of the database `followthrough`, as libpq and asyncpg read it."""
         return self.dsn(DATABASE)
-
-    @property
-    def pid(self) -> int:
-        """The process id of the running server."""
-        if self._process is None:
-            raise ServerFailedError("PostgreSQL is not running")
-        return self._process.pid
 
     def dsn(self, database: str) -> str:
         """Return the address of another database of this server, in the form of `url`."""
@@ -101,23 +88,6 @@ class RunningPostgres:
         self._wait_until_ready()
         self._create_database()
 
-    def stop(self) -> None:
-        """Shut down fast (clients are cut off, data is kept) and remove the socket; harmless when already stopped."""
-        self._end(signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)
-        drop_socket_folder(self.socket_dir)
-
-    def kill(self) -> None:
-        """End the server as a crash would: SIGKILL, without a word to its clients."""
-        self._end(signal.SIGKILL)
-
-    def _end(self, *signals: signal.Signals) -> None:
-        if self._process is not None:
-            end(self._process, *signals, seconds=STOP_SECONDS)
-            self._process = None
-        if self._claim is not None:
-            self._claim.close()
-            self._claim = None
-
     def _initialise(self) -> None:
         """Make the data folder beside its place and move it there whole: an interrupted start leaves no half of one."""
         if self.data_dir.exists() and any(self.data_dir.iterdir()):
@@ -130,7 +100,12 @@ class RunningPostgres:
             *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"),
             *([] if self.durable else ["--no-sync"]),
         ]
-        if launch(command, self._log, owns=[unfinished], root_allowed=False).wait(START_SECONDS) != 0:
+        maker = launch(command, self._log, owns=[unfinished], root_allowed=False)
+        try:
+            made = wait_until(lambda: maker.poll() is not None, seconds=START_SECONDS) and maker.returncode == 0
+        finally:
+            end_group(maker)
+        if not made:
             raise ServerFailedError(f"PostgreSQL could not make its data folder:\n{tail(self._log)}")
         unfinished.rename(self.data_dir)
 
@@ -149,9 +124,6 @@ class RunningPostgres:
         pid_file = self.data_dir / "postmaster.pid"
         lines = pid_file.read_text().splitlines() if pid_file.exists() else []
         return len(lines) >= 8 and lines[7].strip() == "ready"
-
-    def _has_ended(self) -> bool:
-        return self._process is None or self._process.poll() is not None
 
     def _create_database(self) -> None:
         missing = f"WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{DATABASE}')"

@@ -1,9 +1,8 @@
 """Starts what `make run` needs and isn't given: PostgreSQL, Valkey, the sandbox GitHub, then migrations, API and worker."""
 
 import contextlib
-import json
+import errno
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -15,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from cryptography.fernet import Fernet
 
+from sandbox.data_folder import Secrets, keep_token, occupied, read_secrets
 from sandbox.github_process import RunningGithub, start_github
 from sandbox.launch import ServerFailedError, end, launch, tail, wait_until
 from sandbox.postgres import start_postgres
@@ -25,6 +24,8 @@ from sandbox.valkey import start_valkey
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 25
+HIGHEST_PORT = 65_535
+GITHUB_API = "https://api.github.com"
 
 Say = Callable[[str, str, float], None]
 
@@ -42,9 +43,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What runs: the API's address, the admin token and where it is kept, the GitHub, and the processes to watch."""
+    """What runs: the API's address (the public one is for webhooks), the admin token and its file, the GitHub, and the processes."""
 
     api_url: str
+    public_url: str
     token: str
     token_file: Path
     github: Target
@@ -55,36 +57,49 @@ class Services:
 @contextlib.contextmanager
 def running(data: Path, say: Say) -> Iterator[Services]:
     """Starts everything, and stops it in the opposite order; raises ServerFailedError with a sentence where something can't start."""
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    port = int(os.environ.get("PORT", "8000"))
-    _refuse_busy(port)
-    kept = _kept(data)
+    port = _port()
     with ExitStack() as stack:
+        killed = stack.enter_context(occupied(data))
+        _refuse_busy(port, patience=STOP_SECONDS if killed else 0)
+        kept = read_secrets(data)
+        token = os.environ.get("FOLLOWTHROUGH_BOOTSTRAP_TOKEN") or kept.token
+        token_file = keep_token(data, token)
         _start_database(stack, data, say)
         _start_redis(stack, data, say)
-        github = _start_github(stack, data, say, kept=kept, port=port + 1)
+        github = _start_github(stack, data, say, port=port + 1)
         api_url = f"http://127.0.0.1:{port}"
-        _set_environment(kept, api_url=api_url, port=port, sandbox=github.sandbox is not None)
+        _set_environment(kept, token=token, api_url=api_url, port=port, sandbox=github.sandbox is not None)
         _migrate(data, say)
         processes = {name: _start_process(stack, name, data) for name in ("api", "workers")}
         _wait_for_api(processes["api"], api_url, data, say)
-        yield Services(api_url, kept["token"], data / "token", github, processes, data)
+        yield Services(api_url, os.environ["PUBLIC_URL"].rstrip("/"), token, token_file, github, processes, data)
 
 
-def _kept(data: Path) -> dict[str, str]:
-    """Reads the secrets of this checkout, made at the first start and readable by its owner only."""
-    path = data / "secrets.json"
-    if not path.exists():
-        made = {"secret_key": Fernet.generate_key().decode(), "token": f"ft_{secrets.token_urlsafe(32)}"}
-        _write_private(path, json.dumps(made))
-        _write_private(data / "token", made["token"])
-    kept: dict[str, str] = json.loads(path.read_text())
-    return kept
+def _port() -> int:
+    text = os.environ.get("PORT") or "8000"
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= HIGHEST_PORT):
+        raise ServerFailedError(f"PORT is a number from 1 to {HIGHEST_PORT}, not {text!r}.")
+    return int(text)
 
 
-def _write_private(path: Path, text: str) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
+def _refuse_busy(port: int, *, patience: float) -> None:
+    """Raises ServerFailedError when nothing can listen at the port, even after so many seconds."""
+    if wait_until(lambda: _hindrance(port) is None, seconds=patience):
+        return
+    other = port + 10 if port + 11 <= HIGHEST_PORT else port - 10
+    why = "is in use: stop what listens there" if _hindrance(port) == errno.EADDRINUSE else "is not yours to use: become somebody who may"
+    raise ServerFailedError(f"Port {port} {why}, or choose another with PORT={other} make run")
+
+
+def _hindrance(port: int) -> int | None:
+    """Gives the errno for which nothing can listen at the port, None when it is free."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            return error.errno
+    return None
 
 
 def _start_database(stack: ExitStack, data: Path, say: Say) -> None:
@@ -107,27 +122,33 @@ def _start_redis(stack: ExitStack, data: Path, say: Say) -> None:
     say("Valkey", "embedded, in place of Redis", time.monotonic() - start)
 
 
-def _start_github(stack: ExitStack, data: Path, say: Say, *, kept: dict[str, str], port: int) -> Target:
+def _start_github(stack: ExitStack, data: Path, say: Say, *, port: int) -> Target:
     start = time.monotonic()
     token, repository = os.environ.get("FOLLOWTHROUGH_GITHUB_TOKEN"), os.environ.get("FOLLOWTHROUGH_GITHUB_REPOSITORY")
     if bool(token) != bool(repository):
         raise ServerFailedError("Set both FOLLOWTHROUGH_GITHUB_TOKEN and FOLLOWTHROUGH_GITHUB_REPOSITORY (org/repo), or neither.")
     if token and repository:
         say("GitHub", f"yours, {repository}", 0)
-        base_url = os.environ.get("FOLLOWTHROUGH_GITHUB_API", "https://api.github.com")
-        return Target(base_url, token, repository, f"https://github.com/{repository}", None)
+        base_url = (os.environ.get("FOLLOWTHROUGH_GITHUB_API") or GITHUB_API).rstrip("/")
+        # A GitHub Enterprise Server has its API below its pages, at /api/v3.
+        site = "https://github.com" if base_url == GITHUB_API else base_url.removesuffix("/api/v3")
+        return Target(base_url, token, repository, f"{site}/{repository}", None)
     # The address stands in every link: it stays the same from one start to the next while its port is free.
-    chosen = port if _is_free(port) else 0
-    github = start_github(state=data / "github.sqlite", port=chosen)
+    chosen = port if port <= HIGHEST_PORT and _hindrance(port) is None else 0
+    try:
+        github = start_github(state=data / "github.sqlite", port=chosen)
+    except (RuntimeError, httpx.HTTPError) as error:
+        raise ServerFailedError(f"The sandbox GitHub did not start: {error}") from error
     stack.callback(github.stop)
     say("GitHub", f"a sandbox that speaks GitHub's protocol, {github.page_url}", time.monotonic() - start)
     return Target(github.base_url, github.token, github.repository, github.page_url, github)
 
 
-def _set_environment(kept: dict[str, str], *, api_url: str, port: int, sandbox: bool) -> None:
-    os.environ.setdefault("FOLLOWTHROUGH_SECRET_KEY", kept["secret_key"])
-    os.environ["FOLLOWTHROUGH_BOOTSTRAP_TOKEN"] = kept["token"]
-    os.environ.setdefault("PUBLIC_URL", api_url)
+def _set_environment(kept: Secrets, *, token: str, api_url: str, port: int, sandbox: bool) -> None:
+    """What is given stays; an empty value counts as not given, as it does for the settings."""
+    os.environ["FOLLOWTHROUGH_SECRET_KEY"] = os.environ.get("FOLLOWTHROUGH_SECRET_KEY") or kept.secret_key
+    os.environ["PUBLIC_URL"] = os.environ.get("PUBLIC_URL") or api_url
+    os.environ["FOLLOWTHROUGH_BOOTSTRAP_TOKEN"] = token
     os.environ["PORT"] = str(port)
     if sandbox:
         os.environ["FOLLOWTHROUGH_PRIVATE_TRACKERS"] = "true"
@@ -162,21 +183,6 @@ def _is_ready(api_url: str) -> bool:
         return httpx.get(f"{api_url}/health/ready", timeout=2, trust_env=False).status_code == 200
     except httpx.HTTPError:
         return False
-
-
-def _refuse_busy(port: int) -> None:
-    if not _is_free(port):
-        raise ServerFailedError(f"Port {port} is in use: stop what listens there, or choose another with PORT={port + 10} make run")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def _short(path: Path) -> str:

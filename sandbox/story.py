@@ -3,20 +3,17 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import httpx
 from rich.console import Console
 from rich.markup import escape
 
+from sandbox.connection import connect
 from sandbox.launch import ServerFailedError
 from sandbox.services import Services, Target
+from sandbox.story_calls import Caller, Document
 
 SAMPLE = Path(__file__).with_name("sample_postmortem.md")
 WAIT_SECONDS = 30
-SANDBOX_NAME, GITHUB_NAME = "Sandbox GitHub", "GitHub"
-
-Document = dict[str, Any]
 
 
 class Story:
@@ -25,62 +22,34 @@ class Story:
     def __init__(self, services: Services, console: Console) -> None:
         self.services = services
         self.console = console
-        self.api = httpx.Client(
-            base_url=services.api_url, headers={"Authorization": f"Bearer {services.token}"}, timeout=30, trust_env=False
-        )
+        self.api = Caller(services.api_url, services.token)
 
     def tell(self) -> None:
         """Connects the tracker, and then tells the story, or, at a later start, how things stand."""
         github = self.services.github
-        tracker = self._connect(github)
+        is_our_stage = connect(self.api, self.services, self.console)
         if github.sandbox is None:
-            self._point_to_import()
+            self._point_to_import("every action item of what you import becomes an issue in your repository")
             return
-        imported = self._get("/v1/postmortems", source_url=_source_url())["items"]
+        imported = self.api.get("/v1/postmortems", source_url=_source_url())["items"]
         if imported:
             self._show_again(imported[0])
-            return
-        tree = self._import()
-        tasks = self._wait_for_issues(tree["tasks"])
-        if tracker is not None:
+        elif not is_our_stage:
+            self._point_to_import("other trackers than the sandbox are connected here, and its sample is not for them")
+        else:
+            tasks = self._wait_for_issues(self._import()["tasks"])
             self._close_one(github, tasks[0])
-
-    def _connect(self, github: Target) -> Document | None:
-        """Registers the tracker, its repository, a default route and its webhook; nothing of it twice. None: others are used."""
-        name = SANDBOX_NAME if github.sandbox else GITHUB_NAME
-        trackers = self._get("/v1/trackers")["items"]
-        tracker: Document | None = next((one for one in trackers if one["name"] == name), None)
-        if tracker is None and trackers and github.sandbox:
-            return None
-        if tracker is None:
-            made = self._post("/v1/trackers", {"name": name, "base_url": github.base_url, "credentials": {"token": github.token}})
-            tracker = made["tracker"]
-            project = self._post(f"/v1/trackers/{tracker['id']}/projects", {"key": github.repository})
-            self._post("/v1/routes", {"tracker_project_id": project["id"]})
-            self._set_up_webhook(github, made["webhook"])
-        elif tracker["base_url"] != github.base_url:
-            self._patch(f"/v1/trackers/{tracker['id']}", {"base_url": github.base_url})
-        return tracker
-
-    def _set_up_webhook(self, github: Target, webhook: Document) -> None:
-        if github.sandbox is None:
-            self.console.print(f"\nSet up the webhook at {github.page_url}/settings/hooks, so that changes there arrive at once:")
-            self.console.print(f"  URL {webhook['url']}  content type {webhook['content_type']}  events issues")
-            self.console.print(f"  secret {webhook['secret']}")
-            return
-        config = {"url": webhook["url"], "secret": webhook["secret"], "content_type": "json"}
-        body = {"name": "web", "active": True, "events": webhook["events"], "config": config}
-        _github(github, "POST", f"/repos/{github.repository}/hooks", json=body)
 
     def _import(self) -> Document:
         self._title("A postmortem comes in")
-        answer = self.api.post(
+        answer = self.api.call(
+            "POST",
             "/v1/postmortems/import",
             params={"source_url": _source_url()},
             content=SAMPLE.read_bytes(),
             headers={"Content-Type": "text/markdown"},
         )
-        tree: Document = _checked(answer)
+        tree: Document = answer.json()
         postmortem = tree["postmortem"]
         self._line(f"POST /v1/postmortems/import  ({SAMPLE.name})  [green]{answer.status_code}[/green]")
         self._line(f"postmortem  {postmortem['id']}  [bold]{escape(postmortem['title'])}[/bold]")
@@ -107,8 +76,7 @@ class Story:
         issue = _issue(task) or {}
         number = issue["key"].rpartition("#")[2]
         start = time.monotonic()
-        closing = httpx.post(f"{github.page_url}/_sandbox/issues/{github.repository}/{number}", json={"state": "closed"}, trust_env=False)
-        _checked(closing)
+        Caller(github.page_url, github.token).post(f"/_sandbox/issues/{github.repository}/{number}", {"state": "closed"})
         self._line(f"octo-dev closes {issue['key']} in the sandbox")
         done = self._wait(task["id"], lambda found: found["status"] == "done")
         seconds = time.monotonic() - start
@@ -119,43 +87,35 @@ class Story:
         self._line(
             f"[bold]{done['key']} is {done['status']}[/bold]  {self.services.api_url}/v1/tasks/{done['id']}  [dim]{seconds:.2f} s[/dim]"
         )
-        change = self._get("/v1/activity", task_id=done["id"])["items"][0]
+        change = self.api.get("/v1/activity", task_id=done["id"])["items"][0]
         self._line(f"[dim]activity: {change['actor']['name']} changed status {' → '.join(change['changes']['status'])}[/dim]")
 
     def _last_delivery(self, github: Target) -> Document:
-        hooks = _github(github, "GET", f"/repos/{github.repository}/hooks")
-        deliveries = _github(github, "GET", f"/repos/{github.repository}/hooks/{hooks[0]['id']}/deliveries")
-        return next((one for one in deliveries if one["action"] == "closed"), deliveries[0])
+        sandbox, path = Caller(github.base_url, github.token), f"/repos/{github.repository}/hooks"
+        deliveries = sandbox.get(f"{path}/{sandbox.get(path)[0]['id']}/deliveries")
+        found: Document = next((one for one in deliveries if one["action"] == "closed"), deliveries[0])
+        return found
 
     def _show_again(self, postmortem: Document) -> None:
         self._title(f"{postmortem['title']} was imported at an earlier start")
-        for task in self._get("/v1/tasks", postmortem_id=postmortem["id"], sort="created_at")["items"]:
+        for task in self.api.get("/v1/tasks", postmortem_id=postmortem["id"], sort="created_at")["items"]:
             issue = _issue(task)
             where = f"{issue['key']}  {issue['url']}" if issue else "no issue yet"
             self._line(f"{task['key']}  [bold]{task['status']:<11}[/bold] {escape(task['title'])}\n      → {where}")
 
-    def _point_to_import(self) -> None:
+    def _point_to_import(self, why: str) -> None:
         self._title("Ready for your own postmortems")
-        self._line("Nothing was imported: every action item of what you import becomes an issue in your repository.")
+        self._line(f"Nothing was imported: {why}.")
 
     def _wait(self, task_id: str, ready: Callable[[Document], bool]) -> Document:
         deadline = time.monotonic() + WAIT_SECONDS
         while True:
-            task: Document = self._get(f"/v1/tasks/{task_id}")
+            task: Document = self.api.get(f"/v1/tasks/{task_id}")
             if ready(task):
                 return task
             if time.monotonic() > deadline:
                 raise ServerFailedError(f"{task['key']} did not get so far in {WAIT_SECONDS} s; its links: {task['links']}")
             time.sleep(0.03)
-
-    def _get(self, path: str, **parameters: str) -> Any:
-        return _checked(self.api.get(path, params=parameters))
-
-    def _post(self, path: str, body: Document) -> Any:
-        return _checked(self.api.post(path, json=body))
-
-    def _patch(self, path: str, body: Document) -> Any:
-        return _checked(self.api.patch(path, json=body))
 
     def _title(self, text: str) -> None:
         self.console.print(f"\n[bold]{escape(text)}[/bold]")
@@ -170,14 +130,3 @@ def _issue(task: Document) -> Document | None:
 
 def _source_url() -> str:
     return "https://example.com/postmortems/2026-03-03-checkout"
-
-
-def _github(github: Target, method: str, path: str, **options: Any) -> Any:
-    headers = {"Authorization": f"Bearer {github.token}"}
-    return _checked(httpx.request(method, f"{github.base_url}{path}", headers=headers, trust_env=False, **options))
-
-
-def _checked(answer: httpx.Response) -> Any:
-    if answer.is_error:
-        raise ServerFailedError(f"{answer.request.method} {answer.request.url} answered {answer.status_code}: {answer.text}")
-    return answer.json()

@@ -6,24 +6,20 @@ import os
 import platform
 import signal
 import socket
-import subprocess
 from pathlib import Path
-from typing import IO, Self
 
 from sandbox.launch import (
     ServerFailedError,
     claim,
-    drop_socket_folder,
-    end,
     end_orphan,
     launch,
     new_socket_folder,
     tail,
     wait_until,
 )
+from sandbox.running_server import RunningServer
 
 START_SECONDS = 30
-STOP_SECONDS = 5
 DATABASES = 64  # one for each process of a parallel test run
 
 
@@ -42,32 +38,21 @@ def start_valkey(data_dir: Path | None) -> "RunningValkey":
     return server
 
 
-class RunningValkey:
-    """A Valkey that never evicts; it can be stopped, killed and started again at the same address."""
+class RunningValkey(RunningServer):
+    """A Valkey that never evicts."""
+
+    NAME = "Valkey"
+    STOP_SIGNALS = (signal.SIGTERM, signal.SIGKILL)
+    STOP_SECONDS = 5
 
     def __init__(self, data_dir: Path | None, socket_dir: Path) -> None:
+        super().__init__(socket_dir)
         self.data_dir = data_dir
-        self.socket_dir = socket_dir
-        self._process: subprocess.Popen[bytes] | None = None
-        self._claim: IO[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     @property
     def url(self) -> str:
         """The address of database 0, for redis-py and for arq."""
         return self.dsn(0)
-
-    @property
-    def pid(self) -> int:
-        """The process id of the running server."""
-        if self._process is None:
-            raise ServerFailedError("Valkey is not running")
-        return self._process.pid
 
     def dsn(self, database: int) -> str:
         """Return the address of the database with that number, below DATABASES."""
@@ -84,15 +69,6 @@ class RunningValkey:
         self._process = launch([_binary(), *self._options()], self._log, owns=[], root_allowed=True)
         if not wait_until(lambda: self._answers() or self._has_ended(), seconds=START_SECONDS) or self._has_ended():
             raise ServerFailedError(f"Valkey did not start:\n{tail(self._log)}")
-
-    def stop(self) -> None:
-        """Shut down, data on disk, and remove the socket; harmless when already stopped."""
-        self._end(signal.SIGTERM, signal.SIGKILL)
-        drop_socket_folder(self.socket_dir)
-
-    def kill(self) -> None:
-        """End the server as a crash would: SIGKILL, without a word to its clients."""
-        self._end(signal.SIGKILL)
 
     @property
     def _socket(self) -> Path:
@@ -126,17 +102,6 @@ class RunningValkey:
             client.sendall(b"PING\r\n")
             return client.recv(64).startswith(b"+PONG")
         return False
-
-    def _has_ended(self) -> bool:
-        return self._process is None or self._process.poll() is not None
-
-    def _end(self, *signals: signal.Signals) -> None:
-        if self._process is not None:
-            end(self._process, *signals, seconds=STOP_SECONDS)
-            self._process = None
-        if self._claim is not None:
-            self._claim.close()
-            self._claim = None
 
 
 def _binary() -> Path:

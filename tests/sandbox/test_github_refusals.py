@@ -78,6 +78,22 @@ def test_value_of_the_wrong_type_is_422(raw: httpx.Client, path: str, sent: Any)
     assert (answer.status_code, answer.json()["status"]) == (422, "422")
 
 
+def test_label_of_more_than_fifty_characters_is_refused_wherever_it_is_given(raw: httpx.Client) -> None:
+    longest, longer = "x" * 50, "x" * 51
+    issue = raw.post("/issues", json={"title": "x", "labels": [longest]})
+    assert issue.status_code == 201
+    path = f"/issues/{issue.json()['number']}"
+    for answer in (
+        raw.post("/issues", json={"title": "x", "labels": [longer]}),
+        raw.patch(path, json={"labels": [longer]}),
+        raw.post(f"{path}/labels", json=[longer]),
+        raw.put(f"{path}/labels", json={"labels": [{"name": longer}]}),
+    ):
+        assert (answer.status_code, answer.json()["message"]) == (422, "Validation Failed")
+        assert answer.json()["errors"] == [{"resource": "Label", "field": "name", "code": "invalid", "value": longer}]
+    assert [label["name"] for label in raw.get(path).json()["labels"]] == [longest]
+
+
 def test_malformed_json_is_400(raw: httpx.Client) -> None:
     answer = raw.post("/issues", content=b'{"title":')
 
