@@ -1,10 +1,12 @@
 """A task changes: version, activity and links due, in one transaction."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import select
+from sqlalchemy import ColumnElement
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.activity.record import Act, record
@@ -79,6 +81,13 @@ def _apply(task: Task, act: Act, changes: Mapping[str, Any], *, because: str) ->
         task.reason = reason
     if task.status is TaskStatus.CANCELLED and not task.reason.strip():
         raise InvalidError("A cancelled task keeps its reason.", pointer("/reason", "say why the task will not be done"))
+
+
+async def tell_links(session: AsyncSession, which: ColumnElement[bool], *, at: datetime) -> None:
+    """Marks the links of these tasks due: something changed that their issues show, but that is no column of theirs."""
+    query = select(Task.id).where(which, col(Task.deleted_at).is_(None)).order_by(col(Task.id))
+    for task_id in (await session.exec(query)).all():
+        await mark_links_due(session, task_id, at=at)
 
 
 async def delete_task(session: AsyncSession, act: Act, task: Task) -> None:

@@ -11,7 +11,8 @@ TASK_COLUMNS = f"""
     t.due_on, t.first_due_on, t.slips, {OVERDUE_SQL} AS overdue, t.postmortem_id, t.improvement_id, t.evidence_url, t.labels,
     ARRAY(SELECT row_to_json(shown_link) FROM issue_links l
         CROSS JOIN LATERAL (SELECT l.id, l.state, l.remote_key AS key, l.url) shown_link WHERE l.task_id = t.id ORDER BY l.id) AS links,
-    json_build_object('url', t.source_url, 'line', t.source_line) AS source,
+    CASE WHEN t.source_url IS NULL AND t.source_line IS NULL THEN '{{"url":null,"line":null}}'::json
+        ELSE json_build_object('url', t.source_url, 'line', t.source_line) END AS source,
     t.version, t.created_at, t.updated_at, t.closed_at
 """
 

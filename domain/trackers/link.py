@@ -56,7 +56,7 @@ class IssueLink(VersionedRow, table=True):
         Index("ix_issue_links_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),
         Index("ix_issue_links_state_id", "state", "id"),
         Index("ix_issue_links_updated_at_id", "updated_at", "id"),
-        Index("ix_issue_links_task_id", "task_id"),
+        Index("ix_issue_links_task_id_id", "task_id", "id"),
     )
 
     task_id: UUID = Field(foreign_key="tasks.id", ondelete="CASCADE")
