@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from litestar import Controller, Request, Response, get
+from litestar import Controller, Request, Response
 from msgspec import Struct
 
 from api.auth import can_read
+from api.guarded import get
 from api.paging import answer_page, reads
 from domain.activity.search import ACTIVITY
 from domain.activity.table import ActorKind

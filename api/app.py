@@ -3,8 +3,9 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.di import Provide
+from litestar.routes import HTTPRoute
 
 from api.activity import ActivityController
 from api.bodies import StrictRequest
@@ -15,8 +16,9 @@ from api.house import House, cursor_key
 from api.imports import ImportController
 from api.improvements import ImprovementController
 from api.links import LinkController, TaskLinkController
+from api.methods import Methods
 from api.observe import Observe
-from api.parameters import refuse_unknown_parameters
+from api.parameters import check_parameters
 from api.people import PeopleController, TeamController
 from api.postmortems import PostmortemController
 from api.projects import ProjectController
@@ -32,9 +34,10 @@ from domain.database import open_database
 from domain.settings import Settings
 from domain.trackers.credentials import Vault
 
-LARGEST_BODY = 1024 * 1024 + 64 * 1024
+LARGEST_BODY = 1024 * 1024
+# The import has the same limit, and says itself by how much a document is too large.
+IMPORTS = Router("/", route_handlers=[ImportController], request_max_body_size=LARGEST_BODY + 64 * 1024)
 CONTROLLERS = [
-    ImportController,
     PostmortemController,
     ImprovementController,
     TaskController,
@@ -67,17 +70,21 @@ def create_app(settings: Settings) -> Litestar:
         await database.close()
 
     app = Litestar(
-        route_handlers=CONTROLLERS,
+        route_handlers=[IMPORTS, *CONTROLLERS],
         lifespan=[open_house],
         dependencies={"session": Provide(provide_session)},
         exception_handlers=HANDLERS,
-        before_request=refuse_unknown_parameters,
+        before_request=check_parameters,
         request_class=StrictRequest,
         request_max_body_size=LARGEST_BODY,
         openapi_config=None,  # the document is our own, and so is its address
         logging_config=None,
     )
     # Outermost, so that an address which no handler knows is seen too.
-    app.asgi_handler = Observe(app.asgi_handler)
+    app.asgi_handler = Observe(Methods(app.asgi_handler, _methods(app)))
     complete_document(app)
     return app
+
+
+def _methods(app: Litestar) -> dict[str, set[str]]:
+    return {route.path_format: {str(method) for method in route.methods} for route in app.routes if isinstance(route, HTTPRoute)}

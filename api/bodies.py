@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from datetime import UTC, datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, get_args
 
@@ -10,6 +10,7 @@ import msgspec
 from litestar import Request
 
 from domain.errors import InvalidError, MalformedError, Place, UnsupportedMediaError, pointer
+from domain.filters import STORABLE_DAYS, STORABLE_INSTANTS, is_storable
 
 JSON_TYPES = ("application/json", "application/merge-patch+json")
 _LOCATION = re.compile(r" - at `\$([^`]*)`$")
@@ -53,24 +54,16 @@ def _invalid(places: list[Place]) -> InvalidError:
 
 
 def _unstorable(value: Any, at: str = "") -> list[Place]:
-    """Finds what PostgreSQL can't store: texts with U+0000, and instants that UTC puts outside the years 1 to 9999."""
+    """Finds what PostgreSQL can't store as what it is: texts with U+0000, and days and instants at the calendar's ends."""
     if isinstance(value, str):
         return [pointer(at, "leave the character U+0000 out")] if "\x00" in value else []
-    if isinstance(value, datetime):
-        return [] if _has_utc(value) else [pointer(at, "use an instant between the years 1 and 9999 in UTC")]
+    if isinstance(value, date) and not is_storable(value):
+        return [pointer(at, STORABLE_INSTANTS if isinstance(value, datetime) else STORABLE_DAYS)]
     if isinstance(value, msgspec.Struct):
         return [place for name, inner in msgspec.structs.asdict(value).items() for place in _unstorable(inner, f"{at}/{name}")]
     if isinstance(value, list):
         return [place for index, inner in enumerate(value) for place in _unstorable(inner, f"{at}/{index}")]
     return []
-
-
-def _has_utc(instant: datetime) -> bool:
-    try:
-        instant.astimezone(UTC)
-    except OverflowError:
-        return False
-    return True
 
 
 def _all_errors(value: Any, declared: type[Any]) -> list[Place]:

@@ -91,7 +91,7 @@ MEMBERS: dict[str, Any] = {
     "url": "https://github.com/example/checkout/issues/12",
     "version": 1,
     "Actor.name": "deploy bot",
-    "Credentials.token": "github_pat_…",
+    "Credentials.token": "github_pat_...",
     "DocumentWarning.text": "The day of the incident is missing: give incident_date.",
     "Health.status": "ok",
     "Health.checks": {"database": "ok", "redis": "ok"},

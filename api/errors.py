@@ -16,6 +16,7 @@ from domain.errors import FollowthroughError, Place, PlaceKind
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = "2"
+METHOD_NOT_ALLOWED = 405
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +56,7 @@ STATUS: dict[type[FollowthroughError], tuple[int, str]] = {
     errors.InvalidError: (422, "Invalid input"),
     errors.UnavailableError: (503, "Temporarily unavailable"),
 }
-TITLES = dict(STATUS.values()) | {405: "Method not allowed", 500: "Internal error"}
+TITLES = dict(STATUS.values()) | {METHOD_NOT_ALLOWED: "Method not allowed", 500: "Internal error"}
 
 
 def answer_problem(
@@ -97,7 +98,7 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
         return _on_validation(request, error)
     details = {
         404: "There is nothing at this address.",
-        405: "This address doesn't know that method; see the header Allow.",
+        METHOD_NOT_ALLOWED: "This address doesn't know that method; see the header Allow.",
         413: "The body is larger than the limit of 1 MiB.",
     }
     detail = details.get(error.status_code, error.detail if error.status_code < 500 else "Something went wrong on our side.")

@@ -1,6 +1,7 @@
 """The import: a postmortem's Markdown becomes a postmortem, its improvements and tasks."""
 
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 from zoneinfo import available_timezones
 
@@ -23,7 +24,8 @@ from domain.filters import a_date, a_flag, a_text
 from domain.improvements.search import IMPROVEMENTS
 from domain.metrics import TASKS_IMPORTED
 from domain.people.find import team_by_slug
-from domain.postmortems.ingest import Document, Ingested, decode_source, ingest_postmortem
+from domain.postmortems.document import Document, Ingested, decode_source
+from domain.postmortems.ingest import ingest_postmortem
 from domain.postmortems.search import POSTMORTEMS
 from domain.reading import Filter, read_all, read_one
 from domain.tasks.search import TASKS
@@ -40,15 +42,26 @@ def _zone(text: str) -> str:
 def _url(text: str) -> str:
     if len(text) > 2000 or any(letter.isspace() or not letter.isprintable() for letter in text):
         raise ValueError("write at most 2,000 characters without blanks")
+    if not _is_web_address(text):
+        raise ValueError("write an address that begins with http:// or https://")
     return text
+
+
+def _is_web_address(text: str) -> bool:
+    """Whether a browser may be sent there: readers click on it."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 PARAMETERS: dict[str, Filter] = {
     "source_url": Filter(
         "",
         _url,
-        {"type": "string", "maxLength": 2000},
-        "Where the document lives; the same address again changes the same postmortem.",
+        {"type": "string", "format": "uri", "maxLength": 2000},
+        "Where the document lives (http or https); the same address again changes the same postmortem.",
     ),
     "incident_date": a_date("", "The day of the incident, for documents that give times without it."),
     "timezone": Filter("", _zone, {"type": "string"}, "The IANA time zone of times for which the document gives none."),
@@ -96,8 +109,8 @@ class ImportController(Controller):
     async def import_postmortem(self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession]) -> Response[ImportResult]:
         """Stores what the document says, as one postmortem with its improvements and tasks.
 
-        The same document again (by `source_url`, else by its text or title) changes what it says differently, answers 200 and keeps
-        what people edited since. `warnings` names, by line, what was not understood or needs a person.
+        The same document again (by `source_url`, else by its text, or by its title with most of its lines) changes what it says
+        differently, answers 200 and keeps what people edited since. `warnings` names, by line, what was not understood or needs a person.
         """
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type not in MEDIA_TYPES:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from litestar import Controller, Request, Response, delete, get, patch, post
+from litestar import Controller, Request, Response, delete, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, Struct, UnsetType
@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.auth import can_read, can_write
 from api.conditional import answer_one, answer_written, check_if_match
+from api.guarded import get
 from api.paging import answer_page, reads
 from api.session import act_of
 from api.tasks import Source
@@ -119,7 +120,7 @@ class ImprovementController(Controller):
         given = {name: value for name, value in asdict(data).items() if value is not UNSET}
         if "title" in given:
             given["title"] = " ".join(given["title"].split())
-        change_improvement(session, act_of(request), improvement, given)
+        await change_improvement(session, act_of(request), improvement, given)
         return await answer_written(session, IMPROVEMENTS, improvement_id)
 
     @delete(

@@ -1,15 +1,28 @@
-"""Query parameters, read strictly: an unknown one is refused, with the nearest known name."""
+"""Parameters, read strictly: an unknown one of the query is refused, with the nearest known name, and an id in an odd form."""
 
 import difflib
 from typing import Any
+from uuid import UUID
 
 from litestar import Request
 
-from domain.errors import MalformedError, parameter
+from domain.errors import MalformedError, NotFoundError, parameter
 
 
-async def refuse_unknown_parameters(request: Request[Any, Any, Any]) -> None:
-    """Runs before every handler: raises MalformedError for a parameter that the operation doesn't know, or one given twice."""
+async def check_parameters(request: Request[Any, Any, Any]) -> None:
+    """Runs before every handler: raises NotFoundError for an id in an odd form, and MalformedError for an unknown or repeated parameter."""
+    _refuse_odd_ids(request)
+    _refuse_unknown_parameters(request)
+
+
+def _refuse_odd_ids(request: Request[Any, Any, Any]) -> None:
+    """The framework reads ids in braces, without dashes and as urn:uuid: too, so that a resource would have many addresses."""
+    for found in request.path_params.values():
+        if isinstance(found, UUID) and str(found) not in request.scope["path"].lower().split("/"):
+            raise NotFoundError("The address holds something that is no id.")
+
+
+def _refuse_unknown_parameters(request: Request[Any, Any, Any]) -> None:
     if not request.scope["query_string"]:
         return
     known = request.route_handler.opt.get("parameters", ())

@@ -5,7 +5,7 @@ from datetime import time as time_of_day
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Controller, Request, Response, delete, get, patch, post
+from litestar import Controller, Request, Response, delete, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -14,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.auth import can_read, can_write
 from api.conditional import answer_one, answer_written, check_if_match
+from api.guarded import get
 from api.paging import answer_page, reads
 from api.session import act_of
 from api.texts import Slug, Title, Url, ZoneName

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Controller, Request, Response, get, post
+from litestar import Controller, Request, Response, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta, Struct
@@ -12,9 +12,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.auth import can_admin, can_read
 from api.conditional import answer_written
+from api.guarded import get
 from api.house import house_of
 from api.paging import answer_page, reads
 from api.session import act_of
+from api.texts import END
 from domain.errors import ConflictError, ForbiddenError, InvalidError, UnavailableError, pointer
 from domain.trackers.address import check_address
 from domain.trackers.change import add_project, lock_tracker
@@ -22,7 +24,9 @@ from domain.trackers.connect import connect
 from domain.trackers.contract import Failure, TrackerError
 from domain.trackers.search import PROJECTS, TRACKERS
 
-ProjectKey = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,100}(/[A-Za-z0-9_.-]{1,100})?$", description="`org/repo`, or a numeric id.")]
+# A dot or two instead of a name would change the address that is asked; ids are 64-bit numbers.
+_NAME = r"(?!\.{1,2}(/|$))[A-Za-z0-9_.-]{1,100}"
+ProjectKey = Annotated[str, Meta(pattern=rf"^([1-9][0-9]{{0,17}}|{_NAME}/{_NAME}){END}", description="`org/repo`, or a numeric id.")]
 
 
 class ProjectRead(Struct):

@@ -15,8 +15,9 @@ Slug: TypeAlias = Annotated[
     str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}" + END, description="A short name: small letters, digits and dashes.")
 ]
 Url: TypeAlias = Annotated[str, Meta(max_length=2_000, pattern=r"^https?://[^\s]+" + END, description="An http or https address.")]
+# With the prefix of its route (20 at most), a label has to keep to the 50 characters that GitHub allows.
 Label: TypeAlias = Annotated[
-    str, Meta(min_length=1, max_length=50, pattern=r"^[^\s,][^,]*$", description="A label; its letters become small.")
+    str, Meta(min_length=1, max_length=30, pattern=r"^[^\s,][^,]*$", description="A label; its letters become small.")
 ]
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S", description="A name.")]
 ZoneName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64, description="An IANA time zone, such as Europe/Berlin.")]

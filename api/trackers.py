@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Controller, Request, Response, delete, get, patch, post
+from litestar import Controller, Request, Response, delete, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, Meta, Struct, UnsetType, json
@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.auth import can_admin, can_read
 from api.conditional import answer_one, answer_written, check_if_match
+from api.guarded import get
 from api.house import House, house_of
 from api.paging import answer_page, reads
 from api.raw import raw_json
@@ -27,12 +28,14 @@ from domain.trackers.table import TrackerKind, TrackerState
 
 BaseUrl = Annotated[str, Meta(max_length=2000, pattern=r"^https?://[^\s?#]+" + END, description="Where the tracker's API is.")]
 Secret = Annotated[str, Meta(min_length=1, max_length=20_000)]
+# It goes into a header: visible ASCII characters alone.
+AccessToken = Annotated[str, Meta(max_length=20_000, pattern="^[!-~]+" + END)]
 
 
 class Credentials(Struct, forbid_unknown_fields=True, omit_defaults=True):
     """Either a `token`, or an App's `app_id` and `private_key` (PEM); `installation_id` is looked up where it is missing."""
 
-    token: Secret | None = None
+    token: AccessToken | None = None
     app_id: Annotated[str, Meta(pattern="^[0-9A-Za-z.]{1,64}" + END)] | None = None
     private_key: Secret | None = None
     installation_id: Annotated[str, Meta(pattern="^[0-9]{1,20}" + END)] | None = None

@@ -36,7 +36,7 @@ class Effort:
     starts: int
 
 
-FULL = Effort(tasks=20_000, rounds=5, turns=3, seconds=0.5, starts=3)
+FULL = Effort(tasks=20_000, rounds=5, turns=4, seconds=0.4, starts=3)
 QUICK = Effort(tasks=300, rounds=1, turns=1, seconds=0.05, starts=1)
 
 

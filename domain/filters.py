@@ -6,11 +6,15 @@ from enum import StrEnum
 from typing import Any, TypeVar
 from uuid import UUID
 
+import msgspec
+
 from domain.reading import Filter
 
 T = TypeVar("T")
 MOST_VALUES = 50
 LONGEST_TEXT = 500
+STORABLE_DAYS = "use a day between 0001-01-02 and 9999-12-30"
+STORABLE_INSTANTS = "use an instant between the years 1 and 9999 in UTC, without their first and last day"
 
 
 def one_of_several(condition: str, enum: type[StrEnum], description: str) -> Filter:
@@ -55,9 +59,12 @@ def a_date(condition: str, description: str) -> Filter:
 
     def parse(text: str) -> date:
         try:
-            return date.fromisoformat(text)
-        except ValueError:
+            day = msgspec.convert(text, date)
+        except msgspec.ValidationError:
             raise ValueError("write a day as 2026-08-10") from None
+        if not is_storable(day):
+            raise ValueError(STORABLE_DAYS)
+        return day
 
     return Filter(condition, parse, {"type": "string", "format": "date"}, description)
 
@@ -68,15 +75,14 @@ def an_instant(condition: str, description: str) -> Filter:
     def parse(text: str) -> datetime:
         try:
             # A plus sign that was not encoded in the URL arrives as a blank.
-            instant = datetime.fromisoformat(text.replace(" ", "+"))
-        except ValueError:
+            instant = msgspec.convert(text.replace(" ", "+"), datetime)
+        except msgspec.ValidationError:
             raise ValueError("write an instant as 2026-08-10T14:30:00Z") from None
         if instant.tzinfo is None:
             raise ValueError("add the offset: 2026-08-10T14:30:00Z")
-        try:
-            return instant.astimezone(UTC)
-        except OverflowError:
-            raise ValueError("use an instant between the years 1 and 9999 in UTC") from None
+        if not is_storable(instant):
+            raise ValueError(STORABLE_INSTANTS)
+        return instant.astimezone(UTC)
 
     return Filter(condition, parse, {"type": "string", "format": "date-time"}, description)
 
@@ -85,6 +91,18 @@ def a_text(condition: str, description: str) -> Filter:
     """Filters by one text, commas included."""
     schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT}
     return Filter(condition, _plain_text, schema, description)
+
+
+def is_storable(moment: date) -> bool:
+    """Tells whether PostgreSQL keeps a day or an instant (with its offset) as what it is.
+
+    The calendar's first and last values stand for -infinity and infinity there: https://magicstack.github.io/asyncpg/current/usage.html
+    """
+    try:
+        day = moment.astimezone(UTC).date() if isinstance(moment, datetime) else moment
+    except OverflowError:
+        return False
+    return date.min < day < date.max
 
 
 def _several(parse: Callable[[str], T]) -> Callable[[str], list[T]]:
@@ -111,6 +129,9 @@ def _plain_text(text: str) -> str:
 
 def _uuid(text: str) -> UUID:
     try:
-        return UUID(text)
+        found = UUID(text)
     except ValueError:
-        raise ValueError(f"{text!r} is not an id; ids look like 0192f0c4-5c3e-7b1a-9d2e-3f4a5b6c7d8e") from None
+        found = None
+    if found is None or str(found) != text.lower():  # Python reads braces, urn:uuid: and no dashes too
+        raise ValueError(f"{text!r} is not an id; ids look like 0192f0c4-5c3e-7b1a-9d2e-3f4a5b6c7d8e")
+    return found

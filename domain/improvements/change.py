@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.activity.record import Act, record
 from domain.columns import touch
 from domain.errors import NotFoundError
 from domain.improvements.table import Improvement
-from domain.tasks.change import change_task
+from domain.tasks.change import change_task, tell_links
 from domain.tasks.table import Task
 
 
@@ -49,7 +49,7 @@ async def lock_improvement(session: AsyncSession, improvement_id: UUID) -> Impro
     return improvement
 
 
-def change_improvement(session: AsyncSession, act: Act, improvement: Improvement, changes: Mapping[str, Any]) -> bool:
+async def change_improvement(session: AsyncSession, act: Act, improvement: Improvement, changes: Mapping[str, Any]) -> bool:
     """Applies the new values and says whether anything changed."""
     changed = {name: (getattr(improvement, name), value) for name, value in changes.items() if getattr(improvement, name) != value}
     for name, (_, value) in changed.items():
@@ -57,6 +57,8 @@ def change_improvement(session: AsyncSession, act: Act, improvement: Improvement
     if changed:
         touch(improvement, act.at)
         record(session, act, "changed", subject=improvement, changes=changed)
+    if "title" in changed:
+        await tell_links(session, col(Task.improvement_id) == improvement.id, at=act.at)
     return bool(changed)
 
 

@@ -23,8 +23,8 @@ class Actions:
 def read_actions(parts: Iterable[Part]) -> Actions:
     """Points under "Improvements" are improvements only where tasks stand apart from them; else all points are tasks."""
     measures = [part for part in parts if part.kind in {Kind.IMPROVEMENTS, Kind.ACTIONS}]
-    read = [(part, list(_entries(part))) for part in measures]
-    actions = Actions(warnings=[_not_a_list(part) for part, entries in read if not entries and blocks_text(part.blocks)])
+    actions = Actions()
+    read = [(part, list(_entries(part, actions.warnings))) for part in measures]
     separated = any(entry.children or part.kind is Kind.ACTIONS for part, entries in read for entry in entries)
     for part, entries in read:
         for entry in entries:
@@ -38,24 +38,26 @@ def read_actions(parts: Iterable[Part]) -> Actions:
     return actions
 
 
-def _entries(part: Part) -> Iterator[Entry]:
+def _entries(part: Part, unread: list[ParseWarning]) -> Iterator[Entry]:
     for block in part.blocks:
         if isinstance(block, Grid):
-            yield from read_rows(block, group=part.heading)
+            yield from read_rows(block, group=part.heading, unread=unread)
         elif isinstance(block, Listing):
             for item in block.items:
-                yield from _item_entries(item, part.heading, part.kind)
+                yield from _item_entries(item, part.heading, part.kind, unread=unread)
+        elif blocks_text([block]):
+            unread.append(_not_a_list(block, part.heading))
 
 
-def _item_entries(item: Item, heading: str, kind: Kind | None) -> Iterator[Entry]:
+def _item_entries(item: Item, heading: str, kind: Kind | None, *, unread: list[ParseWarning]) -> Iterator[Entry]:
     group = _group_name(item)
     nested = [block for block in item.blocks if isinstance(block, Listing)]
     if group and nested and kind is Kind.ACTIONS:
-        for block in nested:
-            for child in block.items:
-                yield from _item_entries(child, group, kind)
+        for child in (child for block in nested for child in block.items):
+            yield from _item_entries(child, group, kind, unread=unread)
+        unread.extend(_not_a_list(block, group) for block in item.blocks[1:] if block not in nested and blocks_text([block]))
         return
-    entry = read_item(item, group=heading, with_children=kind is Kind.IMPROVEMENTS)
+    entry = read_item(item, group=heading, unread=unread, with_children=kind is Kind.IMPROVEMENTS)
     if entry is not None:
         yield entry
 
@@ -69,8 +71,9 @@ def _group_name(item: Item) -> str:
     return line.text.rstrip(":") if line.text.endswith(":") or line.lead == line.text else ""
 
 
-def _not_a_list(part: Part) -> ParseWarning:
-    return ParseWarning(part.line, f"the text under “{part.heading[:80]}” is no list or table: no tasks are read from it")
+def _not_a_list(block: Block, heading: str) -> ParseWarning:
+    line = block.lines[0].line if isinstance(block, Paragraph) else block.line
+    return ParseWarning(line, f"this text under “{heading[:80]}” is no list or table: no tasks are read from it")
 
 
 def _add_improvement(actions: Actions, entry: Entry) -> None:

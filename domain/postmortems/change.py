@@ -11,6 +11,7 @@ from domain.activity.record import Act, record
 from domain.columns import touch
 from domain.errors import ConflictError, InvalidError, NotFoundError, pointer
 from domain.postmortems.table import Postmortem, TimelineEvent
+from domain.tasks.change import tell_links
 from domain.tasks.table import Task
 
 
@@ -59,6 +60,8 @@ async def change_postmortem(
     if changed:
         touch(postmortem, act.at)
         record(session, act, "changed", subject=postmortem, changes=shown)
+    if "title" in changed:
+        await tell_links(session, col(Task.postmortem_id) == postmortem.id, at=act.at)
     return bool(changed)
 
 

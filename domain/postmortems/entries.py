@@ -5,33 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from domain.postmortems.blocks import Block, Grid, Item, Listing, Paragraph, Row, TextLine
-from domain.postmortems.markers import Markers, as_done, as_due, as_kind, as_owner, as_priority, read_markers
-from domain.postmortems.parsed import TITLE_LENGTH
+from domain.postmortems.fields import FIELD_OF, unread_fields
+from domain.postmortems.markers import CHECKBOX, Markers, as_done, as_due, as_kind, as_owner, as_priority, read_markers
+from domain.postmortems.parsed import TITLE_LENGTH, ParseWarning
 from domain.postmortems.parts import label_of
 from domain.postmortems.prose import blocks_text
-
-# The words over a table's columns and of the labels below an item.
-FIELDS = {
-    "title": (
-        "action",
-        "action item",
-        "action items",
-        "item",
-        "task",
-        "tasks",
-        "what",
-        "description",
-        "follow up",
-        "todo",
-        "title",
-    ),
-    "owner": ("owner", "owners", "assignee", "assigned to", "who", "responsible", "dri", "team"),
-    "due": ("due", "due date", "deadline", "when", "date", "target", "target date", "eta"),
-    "priority": ("priority", "prio"),
-    "status": ("status", "state", "done"),
-    "kind": ("type", "kind", "category"),
-}
-FIELD_OF = {word: name for name, words in FIELDS.items() for word in words}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +27,23 @@ class Entry:
     children: "tuple[Entry, ...]" = field(default=())
 
 
-def read_item(item: Item, *, group: str, with_children: bool = False) -> Entry | None:
-    """The entry of a list's point; None if it has no text. With children, points below it are entries of their own."""
+def read_item(item: Item, *, group: str, unread: list[ParseWarning], with_children: bool = False) -> Entry | None:
+    """The entry of a list's point; None if it has no text. With children, points below it are entries of their own.
+
+    What can't be read is added to `unread`.
+    """
     first = item.blocks[0] if item.blocks else None
     if not isinstance(first, Paragraph):
+        if blocks_text(item.blocks):
+            unread.append(ParseWarning(item.line, "a point that doesn't begin with text isn't read"))
         return None
     lines, fields = _take_fields(first.lines[1:])
     text = " ".join(line.text for line in (first.lines[0], *lines))
     full = " ".join(line.full for line in (first.lines[0], *lines))
     markers = read_markers(text)
     if not markers.text:
+        if len(item.blocks) > 1 or not CHECKBOX.fullmatch(text):
+            unread.append(ParseWarning(item.line, f"a point without a title isn't read: “{text[:80]}”"))
         return None
     others: list[Block] = []
     children: list[Entry] = []
@@ -69,9 +54,10 @@ def read_item(item: Item, *, group: str, with_children: bool = False) -> Entry |
         below, found = _take_item_fields(block)
         fields.update(found)
         if with_children:
-            children.extend(child for point in below.items if (child := read_item(point, group="")))
+            children.extend(child for point in below.items if (child := read_item(point, group="", unread=unread)))
         elif below.items:
             others.append(below)
+    unread.extend(unread_fields(fields, item.line))
     entry = _entry(markers, full if full != text else "", item.line, others)
     return _with_fields(replace(entry, kind=as_kind(group), children=tuple(children)), fields)
 
@@ -128,25 +114,40 @@ def _with_fields(entry: Entry, fields: dict[str, str]) -> Entry:
     )
 
 
-def read_rows(grid: Grid, *, group: str) -> Iterator[Entry]:
-    """One entry for each row; the header's words say what a column holds, the first column is the title without them."""
+def read_rows(grid: Grid, *, group: str, unread: list[ParseWarning]) -> Iterator[Entry]:
+    """One entry for each row; the header's words say what a column holds, the first column is the title without them.
+
+    What can't be read is added to `unread`.
+    """
     names = [FIELD_OF.get(cell.text.casefold().strip(" :#")) for cell in grid.header.cells]
     title_at = names.index("title") if "title" in names else 0
     for row in grid.rows:
         if title_at < len(row.cells) and row.cells[title_at].text:
-            yield _row_entry(row, names, title_at, group)
+            yield _row_entry(row, names, title_at, group=group, unread=unread)
+        elif any(cell.text for cell in row.cells):
+            said = " | ".join(cell.text for cell in row.cells if cell.text)
+            unread.append(ParseWarning(row.line, f"a row without a title isn't read: “{said[:80]}”"))
 
 
-def _row_entry(row: Row, names: list[str | None], title_at: int, group: str) -> Entry:
+def _row_entry(row: Row, names: list[str | None], title_at: int, *, group: str, unread: list[ParseWarning]) -> Entry:
     cell = row.cells[title_at]
     markers = read_markers(cell.text)
-    fields = {name: value.text for name, value in zip(names, row.cells, strict=False) if name and name != "title"}
-    unnamed = [
-        value.full
-        for index, (name, value) in enumerate(zip(names, row.cells, strict=False))
-        if index != title_at and name in {None, "title"} and value.text
-    ]
+    fields, unnamed = _take_cells(row, names, title_at)
+    unread.extend(unread_fields(fields, row.line))
     full = cell.full if cell.full != cell.text else ""
     entry = _entry(replace(markers, text=markers.text or cell.text), full, row.line, ())
     description = "\n\n".join(part for part in (entry.description, *unnamed) if part)
     return _with_fields(replace(entry, description=description, kind=as_kind(group)), fields)
+
+
+def _take_cells(row: Row, names: list[str | None], title_at: int) -> tuple[dict[str, str], list[str]]:
+    """The fields of a row, and what stands in other columns; of two columns for one field, the first that says something has it."""
+    fields, unnamed = dict[str, str](), list[str]()
+    for index, (name, cell) in enumerate(zip(names, row.cells, strict=False)):
+        if index == title_at or not cell.text:
+            continue
+        if name in {None, "title"} or name in fields:
+            unnamed.append(cell.full)
+        else:
+            fields[str(name)] = cell.text
+    return fields, unnamed

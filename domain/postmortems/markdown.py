@@ -15,7 +15,6 @@ from domain.postmortems.sections import FACTS, Kind, heading_kind, label_kind
 from domain.postmortems.timeline import detected_at, read_timeline
 
 MAX_WARNINGS = 100
-SHORT_VALUE = 100  # characters of a severity
 
 
 def parse_postmortem(source: str, *, incident_date: date | None = None, timezone: str | None = None) -> ParsedPostmortem:
@@ -92,7 +91,7 @@ def _read(
         title=title,
         title_line=title_line,
         summary=_summary(parts),
-        severity=part_text(parts, Kind.SEVERITY)[:SHORT_VALUE] or None,
+        severity=part_text(parts, Kind.SEVERITY) or None,
         impact=part_text(parts, Kind.IMPACT),
         started_at=moments.started_at,
         detected_at=moments.detected_at or detected_at(timeline),
@@ -102,6 +101,7 @@ def _read(
         contributing_factors=part_points(parts, Kind.FACTORS),
         resolution=part_text(parts, Kind.RESOLUTION),
         lessons=part_text(parts, Kind.LESSONS),
+        incident_date=calendar.day,
         timeline=timeline,
         improvements=tuple(actions.improvements),
         tasks=tuple(actions.tasks),

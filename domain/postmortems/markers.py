@@ -32,8 +32,20 @@ PRIORITY_WORDS = {
     "lowest": "P4",
 }
 DONE = re.compile(r"[(\[](?:done|completed?|fixed|shipped|closed)[)\]]|✅|☑|✔", re.IGNORECASE)
+GROUP = re.compile(r"(?<!\w)[(\[](?P<inner>[^()\[\]]{1,500})[)\]](?!\()")
+# A comma before a year alone belongs to the date ("August 1, 2026").
+BETWEEN = re.compile(r"[,;|](?!\s?(?:19|20)[0-9]{2}\s?(?:$|[,;|]))")
+HOLLOW = (
+    (re.compile(r"(?<=[(\[])[\s,;]{1,8}"), ""),
+    (re.compile(r"[\s,;]{1,8}(?=[)\]])"), ""),
+    (re.compile(r"(?<!\w)(?:\(\)|\[\])"), ""),
+)
 CHECKBOX = re.compile(r"\[(?P<mark>[ xX])\](?=\s|$)")
 DONE_WORDS = frozenset({"done", "complete", "completed", "closed", "fixed", "shipped", "resolved", "✅", "yes", "x"})
+OPEN_WORDS = (
+    "open", "to do", "todo", "to-do", "in progress", "in-progress", "in review", "not started", "not done", "pending", "new", "no",
+    "planned", "blocked", "wip", "doing", "backlog", "started", "ongoing", "scheduled", "assigned", "accepted", "⬜", "☐",
+)  # fmt: skip
 KIND_WORDS = {
     "mitigat": "mitigate", "repair": "mitigate", "prevent": "prevent", "detect": "detect", "monitor": "detect",
     "alert": "detect", "process": "process",
@@ -55,13 +67,36 @@ def read_markers(text: str) -> Markers:
     """Markers in brackets, at the start or at the end are taken out of the text; those inside a sentence stay in it."""
     head, tail = text[:SEARCHED], text[SEARCHED:]
     checkbox = CHECKBOX.match(head)
-    done = DONE.search(head)
     head = _without(head, checkbox.span() if checkbox else None)
+    head = GROUP.sub(_each_in_its_own, head)
+    done = DONE.search(head)
     priority, head = _take_priority(head)
     due_on, head = _take_due(head)
     owner, head = _take_owner(head)
+    head = _without_hollows(head) if due_on or owner else head
     is_done = bool(done) or bool(checkbox and checkbox["mark"] in "xX")
     return Markers((DONE.sub("", head).strip() + tail).strip(), owner, due_on, priority, is_done)
+
+
+def _each_in_its_own(group: re.Match[str]) -> str:
+    """ "(owner: Kim, due 2026-08-01)" as "(owner: Kim) (due 2026-08-01)", where there is nothing but markers in the brackets."""
+    parts = [part.strip() for part in BETWEEN.split(group["inner"])]
+    return " ".join(f"({part})" for part in parts) if len(parts) > 1 and all(map(_is_marker, parts)) else group[0]
+
+
+def _is_marker(part: str) -> bool:
+    whole = f"({part})"
+    due = DUE_WORD.match(part)
+    is_due = due is not None and any(day.start == due.end() and day.end == len(part) for day in find_days(part))
+    is_person = EMAIL.fullmatch(part) or MENTION.fullmatch(part)
+    return is_due or bool(is_person or any(marker.fullmatch(whole) for marker in (OWNER_LABEL, PRIORITY, DONE)))
+
+
+def _without_hollows(text: str) -> str:
+    """Without what markers leave behind in brackets: commas at their edges, and brackets with nothing in them."""
+    for hollow, filling in HOLLOW:
+        text = hollow.sub(filling, text)
+    return " ".join(text.split())
 
 
 def _without(text: str, span: tuple[int, int] | None) -> str:
@@ -91,7 +126,10 @@ def _take_due(text: str) -> tuple[date | None, str]:
 def _take_owner(text: str) -> tuple[str | None, str]:
     label = OWNER_LABEL.search(text)
     if label:
-        return as_owner(label["owner"]), _without(text, label.span())
+        start, end = label.span()
+        # "(owner: Kim, see the runbook)": the rest stays in its brackets.
+        start += label[0][0] in "([" and label[0][-1] in ",;|"
+        return as_owner(label["owner"]), _without(text, (start, end))
     match = EMAIL.search(text) or MENTION.search(text)
     if match is None:
         return None, text
@@ -130,6 +168,11 @@ def as_done(text: str) -> bool:
     """Whether a status says that the work is done."""
     words = text.strip().casefold().split()
     return bool(words) and words[0].strip("()[].,!") in DONE_WORDS
+
+
+def as_open(text: str) -> bool:
+    """Whether a status says that the work is still to be done."""
+    return text.strip().casefold().strip("()[].,! ").startswith(OPEN_WORDS)
 
 
 def as_kind(text: str) -> str | None:

@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 
-TITLE_LENGTH = 255  # characters, of a task's or an improvement's title
+TITLE_LENGTH = 256  # characters, of a title of any kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class ParsedPostmortem:
 
     title: str | None = None
     title_line: int | None = None
+    incident_date: dt.date | None = None
     summary: str = ""
     severity: str | None = None
     impact: str = ""

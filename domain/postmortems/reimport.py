@@ -1,12 +1,8 @@
 """What a document says now, what it said last time, and what people made of it since: the rules that bring the three together."""
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-SAME_DOCUMENT = 0.5
-SAME_ITEM = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +30,12 @@ def bring_together(present: Mapping[str, Any], imported: Mapping[str, Any], docu
     return Outcome(changes, tuple(kept))
 
 
-def common_share(one: str, other: str) -> float:
-    """The share of non-blank lines that two texts have in common, 0 to 1, whatever their order."""
-    first, second = ({line.strip() for line in text.splitlines() if line.strip()} for text in (one, other))
-    return len(first & second) / max(len(first | second), 1)
-
-
-def match_items(known: Sequence[str], found: Sequence[str]) -> dict[int, int]:
-    """Pairs items of the new document (index) with known ones (index): the same text first, then the most alike."""
-    pairs: dict[int, int] = {}
-    free = list(range(len(known)))
-    for index, text in enumerate(found):
-        same = next((k for k in free if known[k] == text), None)
-        if same is not None:
-            pairs[index] = same
-            free.remove(same)
-    for index, text in enumerate(found):
-        if index not in pairs and (best := _most_alike(text, known, free)) is not None:
-            pairs[index] = best
-            free.remove(best)
-    return pairs
-
-
-def _most_alike(text: str, known: Sequence[str], free: Sequence[int]) -> int | None:
-    rated = [(difflib.SequenceMatcher(None, text.lower(), known[k].lower()).ratio(), -k) for k in free]
-    best = max(rated, default=(0.0, 0))
-    return -best[1] if best[0] >= SAME_ITEM else None
+def jsonable(value: Any) -> Any:
+    """Turns values into what a JSON column gives back, so that the two can be compared."""
+    if isinstance(value, dict):
+        return {name: jsonable(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(inner) for inner in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return getattr(value, "value", value)
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

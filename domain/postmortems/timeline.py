@@ -37,7 +37,13 @@ def read_timeline(parts: Iterable[Part], calendar: Calendar) -> tuple[tuple[Pars
         if part.kind is Kind.TIMELINE:
             reader.read_heading(part.heading)
             reader.read_blocks(part.blocks)
-    return tuple(reader.events), reader.warnings[:MAX_WARNINGS]
+    return tuple(reader.events), _first(reader.warnings)
+
+
+def _first(warnings: list[ParseWarning]) -> list[ParseWarning]:
+    left = warnings[MAX_WARNINGS:]
+    rest = [ParseWarning(left[0].line, f"from here on, {len(left)} more parts of the timeline aren't read")] if left else []
+    return [*warnings[:MAX_WARNINGS], *rest]
 
 
 def detected_at(events: Iterable[ParsedEvent]) -> datetime | None:

@@ -109,6 +109,9 @@ async def test_missing_member_is_named(world: World) -> None:
         ({"due_on": "2026-08-10T00:00:00Z"}, "/due_on"),
         ({"due_on": 20260810}, "/due_on"),
         ({"due_on": ""}, "/due_on"),
+        ({"due_on": "9999-12-31"}, "/due_on"),
+        ({"due_on": "0001-01-01"}, "/due_on"),
+        ({"labels": ["a", "x" * 31]}, "/labels/1"),
         ({"owner": "a b@example.com"}, "/owner"),
         ({"owner": "ana@example.com, bo@example.com"}, "/owner"),
         ({"team": "payments\n"}, "/team"),
@@ -129,6 +132,10 @@ async def test_wrong_member_is_named(world: World, members: dict[str, Any], plac
     [
         ({"started_at": "0001-01-01T00:00:00+14:00"}, "/started_at"),
         ({"started_at": "9999-12-31T23:59:59-14:00"}, "/started_at"),
+        ({"started_at": "0001-01-01T00:00:00Z"}, "/started_at"),
+        ({"started_at": "9999-12-31T23:59:59.999999Z"}, "/started_at"),
+        ({"resolved_at": "9999-12-31T00:00:00+00:00"}, "/resolved_at"),
+        ({"timeline": [{"text": "a", "at": "9999-12-31T23:59:59.999999Z"}]}, "/timeline/0/at"),
         ({"started_at": "2026-08-10T14:30:00"}, "/started_at"),
         ({"timezone": "Mars/Olympus"}, "/timezone"),
         ({"team": "payments\n"}, "/team"),
@@ -157,6 +164,19 @@ async def test_texts_of_every_script_come_back_as_they_went_in(world: World) -> 
 async def test_huge_body_is_refused(world: World) -> None:
     body = json.dumps({"title": "a", "description": "x" * 1_200_000}).encode()
     assert "1 MiB" in problem_of(await world.writer.post("/v1/tasks", content=body, headers=JSON), 413).detail
+
+
+async def test_limit_of_a_body_is_one_mebibyte(world: World) -> None:
+    largest = b'{"title": "a"}'.ljust(1024 * 1024)
+    assert (await world.writer.post("/v1/tasks", content=largest, headers=JSON)).status_code == 201
+    assert "1 MiB" in problem_of(await world.writer.post("/v1/tasks", content=largest + b" ", headers=JSON), 413).detail
+
+
+@pytest.mark.parametrize("day", ["0001-01-02", "9999-12-30"])
+async def test_first_and_last_day_come_back_as_they_went_in(world: World, day: str) -> None:
+    assert (await new_task(world, due_on=day))["due_on"] == day
+    made = await world.writer.post("/v1/postmortems", json={"title": "a", "started_at": f"{day}T12:00:00Z"})
+    assert made.json()["started_at"].startswith(f"{day}T12:00:00")
 
 
 async def test_huge_body_in_chunks_is_refused_before_it_is_read_whole(world: World) -> None:

@@ -1,6 +1,7 @@
 """The import over HTTP: documents become trees once, and people's edits outlive the next import."""
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,11 @@ async def test_changed_text_changes_that_task_alone(world: World) -> None:
     assert [task["version"] for task in tree["tasks"]] == [1, 2, 1]
     assert tree["tasks"][1]["title"] == "Alert on a cold cache within five minutes."
     assert tree["improvements"] == first["improvements"]
+    taken, renamed = tree["warnings"]
+    assert (taken["line"], renamed["line"]) == (1, 11)
+    assert first["postmortem"]["id"] in taken["text"]
+    assert "source_url" in taken["text"]
+    assert renamed["text"].startswith(f"{first['tasks'][1]['key']} was renamed from 'Alert on a cold cache within one minute.' to ")
 
 
 async def test_edit_of_people_is_kept_and_the_warning_names_it(world: World) -> None:
@@ -115,16 +121,17 @@ async def test_edit_of_people_is_kept_and_the_warning_names_it(world: World) -> 
     await edit(world, first["tasks"][0], status="done")
     tree = await imported(world, SHORT.replace("within one minute", "within two minutes"), 200)
     assert (tree["tasks"][1]["title"], tree["tasks"][1]["priority"], tree["tasks"][0]["status"]) == ("Alert on a cold cache", "P0", "done")
-    assert [warning["line"] for warning in tree["warnings"]] == [11]
-    assert tree["tasks"][1]["key"] in tree["warnings"][0]["text"]
-    assert "title" in tree["warnings"][0]["text"]
+    assert [warning["line"] for warning in tree["warnings"]] == [1, 11]
+    assert tree["tasks"][1]["key"] in tree["warnings"][1]["text"]
+    assert "title" in tree["warnings"][1]["text"]
 
 
 async def test_edited_postmortem_and_improvement_keep_their_edits(world: World) -> None:
-    first = await imported(world, SHORT, 201)
+    address = {"source_url": "https://wiki.example.com/1"}
+    first = await imported(world, SHORT, 201, **address)
     await world.writer.patch(f"/v1/postmortems/{first['postmortem']['id']}", json={"title": "Our cache outage", "timeline": []})
     await world.writer.patch(f"/v1/improvements/{first['improvements'][0]['id']}", json={"title": "Warm cache"})
-    tree = await imported(world, SHORT.replace("whole fleet", "fleet").replace("09:16", "09:17"), 200)
+    tree = await imported(world, SHORT.replace("whole fleet", "fleet").replace("09:16", "09:17"), 200, **address)
     assert (tree["postmortem"]["id"], tree["postmortem"]["title"], tree["postmortem"]["timeline"]) == (
         first["postmortem"]["id"],
         "Our cache outage",
@@ -141,7 +148,7 @@ async def test_task_that_left_the_document_stays_and_is_named(world: World) -> N
     first = await imported(world, SHORT, 201)
     tree = await imported(world, SHORT.replace("3. Write down how the cache is restarted.\n", ""), 200)
     assert len(tree["tasks"]) == 3
-    assert [first["tasks"][2]["key"] in warning["text"] for warning in tree["warnings"]] == [True]
+    assert [first["tasks"][2]["key"] in warning["text"] for warning in tree["warnings"]] == [True, False]
 
 
 async def test_deleted_task_stays_deleted(world: World) -> None:
@@ -188,6 +195,107 @@ async def test_two_documents_with_the_same_general_title_stay_two(world: World) 
     first, second = await imported(world, one, 201), await imported(world, other, 201)
     assert first["postmortem"]["id"] != second["postmortem"]["id"]
     assert len((await world.reader.get("/v1/tasks")).json()["items"]) == 4
+
+
+TEMPLATE = """# Postmortem
+
+_Blameless. Keep it factual._
+
+## Summary
+{}
+## Impact
+To be reviewed with customer success.
+## Root cause
+{}
+## Resolution
+See the incident channel for details.
+## Lessons learned
+Review with the team in the weekly meeting.
+## Action items
+- {}
+"""
+
+
+async def test_two_documents_of_one_template_stay_two(world: World) -> None:
+    one = TEMPLATE.format("Checkout was down.", "Pool exhausted", "Raise the pool size")
+    other = TEMPLATE.format("Search was stale for a day.", "Indexer stuck", "Alert on the indexer lag")
+    first, second = await imported(world, one, 201), await imported(world, other, 201)
+    assert first["postmortem"]["id"] != second["postmortem"]["id"]
+    assert (await world.reader.get(f"/v1/postmortems/{first['postmortem']['id']}")).json() == first["postmortem"]
+
+
+async def test_other_incident_date_makes_another_postmortem(world: World) -> None:
+    first = await imported(world, SHORT, 201, incident_date="2026-03-03")
+    other = await imported(world, SHORT.replace("2026-03-03", "2026-04-04").replace("fleet", "house"), 201)
+    assert other["postmortem"]["id"] != first["postmortem"]["id"]
+
+
+async def test_same_text_is_known_with_and_without_its_address(world: World) -> None:
+    first = await imported(world, SHORT, 201, source_url="https://wiki.example.com/1")
+    again = await imported(world, SHORT, 200)
+    assert (again["postmortem"], again["tasks"], again["warnings"]) == (first["postmortem"], first["tasks"], first["warnings"])
+    assert (await imported(world, SHORT, 200, source_url="https://wiki.example.com/1"))["postmortem"] == first["postmortem"]
+
+
+async def test_parallel_imports_with_and_without_an_address_make_one_postmortem(world: World) -> None:
+    address = {"source_url": "https://wiki.example.com/1"}
+    answers = await asyncio.gather(*(send(world, SHORT, **(address if n % 2 else {})) for n in range(8)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
+    assert await world.sql.fetchval("SELECT count(*) FROM postmortems") == 1
+    assert await world.sql.fetchval("SELECT count(*) FROM tasks") == 3
+
+
+async def test_other_task_doesnt_inherit_owner_and_date(world: World) -> None:
+    address = {"source_url": "https://wiki.example.com/1"}
+    await imported(world, f"# A\n\n### Tasks:\n- Alpha task (owner: {ANA}, due 2026-05-01)\n", 201, **address)
+    tree = await imported(world, "# A\n\n### Tasks:\n- Beta task\n", 200, **address)
+    assert {title: (task["owner"], task["due_on"]) for title, task in by_title(tree).items()} == {
+        "Alpha task": (ANA, "2026-05-01"),
+        "Beta task": (None, None),
+    }
+
+
+async def test_renamed_improvement_is_named_with_its_line(world: World) -> None:
+    await imported(world, SHORT, 201, source_url="https://wiki.example.com/1")
+    tree = await imported(world, SHORT.replace("whole fleet", "fleet"), 200, source_url="https://wiki.example.com/1")
+    ((line, text),) = [(warning["line"], warning["text"]) for warning in tree["warnings"]]
+    assert line == 7
+    assert "was renamed from 'Keep the cache warm after a restart of the whole fleet.' to " in text
+
+
+async def test_what_is_cut_is_warned_of_with_its_line(world: World) -> None:
+    source = (
+        f"# {'P' * 300}\n\nSeverity: {'s' * 60}\n\n## Timeline\n\n- 2026-03-03 10:00 UTC: {'e' * 10_050}\n\n"
+        f"## Action items\n\n- Do it\n\n  {'d' * 20_050}\n"
+    )
+    tree = await imported(world, source, 201)
+    cut = {warning["line"]: warning["text"] for warning in tree["warnings"] if "were stored" in warning["text"]}
+    assert {line: text.split("; only the first ")[1] for line, text in cut.items()} == {
+        1: "256 were stored.",
+        None: "50 were stored.",
+        7: "10,000 were stored.",
+        11: "20,000 were stored.",
+    }
+    assert len(tree["postmortem"]["title"]) == 256
+
+
+async def test_title_that_just_fits_is_stored_whole(world: World) -> None:
+    tree = await imported(world, f"# {'P' * 256}\n\n### Tasks:\n- {'T' * 256}\n", 201)
+    assert (tree["postmortem"]["title"], tree["tasks"][0]["title"], tree["warnings"]) == ("P" * 256, "T" * 256, [])
+
+
+async def test_others_are_answered_while_a_large_document_is_read(world: World) -> None:
+    paragraph = "Long **prose** with a [link](https://example.org/a) at 10:00 UTC. " * 5 + "\n\n"
+    importing = asyncio.create_task(send(world, "# Big\n\n" + paragraph * 3_000))
+    slowest, start = 0.0, time.monotonic()
+    while not importing.done():
+        begun = time.monotonic()
+        await asyncio.sleep(0.01)
+        assert (await world.stranger.get("/health/live")).status_code == 200
+        slowest = max(slowest, time.monotonic() - begun)
+    whole = time.monotonic() - start
+    assert (await importing).status_code == 201
+    assert slowest < whole / 2
 
 
 async def test_parallel_imports_of_one_document_make_one_postmortem(world: World) -> None:
@@ -267,7 +375,13 @@ async def test_more_than_a_thousand_items_are_refused(world: World) -> None:
         ({"timezone": "Mars/Olympus"}, 400, "timezone"),
         ({"dry_run": "yes"}, 400, "dry_run"),
         ({"source_url": "a b"}, 400, "source_url"),
-        ({"source_url": "x" * 2_001}, 400, "source_url"),
+        ({"source_url": "https://x/" + "x" * 2_001}, 400, "source_url"),
+        ({"source_url": "javascript:alert(1)"}, 400, "source_url"),
+        ({"source_url": "docs/outage.md"}, 400, "source_url"),
+        ({"source_url": "file:///etc/passwd"}, 400, "source_url"),
+        ({"source_url": "https://"}, 400, "source_url"),
+        ({"source_url": "http://[x"}, 400, "source_url"),
+        ({"source_url": ""}, 400, "source_url"),
         ({"tean": "payments"}, 400, "tean"),
         ({"team": "nope"}, 422, "team"),
     ],

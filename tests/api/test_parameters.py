@@ -1,5 +1,7 @@
 """Query parameters are read strictly."""
 
+from uuid import UUID
+
 import pytest
 
 from tests.api.problems import places_of, problem_of
@@ -62,15 +64,25 @@ async def test_parameter_given_twice_is_refused(world: World) -> None:
         "due_before=2026-02-30",
         "due_before=infinity",
         "due_before=10000-01-01",
+        "due_before=20260101",
+        "due_before=2026-W01-1",
+        "due_before=9999-12-31",
+        "due_after=0001-01-01",
         "due_after=yesterday",
         "updated_since=2026-08-10",
         "updated_since=2026-08-10T14:30:00",
         "updated_since=0001-01-01T00:00:00%2B14:00",
         "updated_since=9999-12-31T23:59:59-14:00",
         "updated_since=now()",
+        "updated_since=20260810T143000Z",
+        "updated_since=0001-01-01T00:00:00Z",
+        "updated_since=9999-12-31T23:59:59.999999Z",
         "postmortem_id=1",
         "postmortem_id=" + "1" * 5_000,
         "improvement_id=null",
+        f"postmortem_id={{{NOBODY}}}",
+        f"postmortem_id=urn:uuid:{NOBODY}",
+        f"postmortem_id={NOBODY.hex}",
         "tracker_state=gone,lost",
         "q=",
         "q=%00",
@@ -82,6 +94,19 @@ async def test_parameter_given_twice_is_refused(world: World) -> None:
 )
 async def test_wrong_value_is_named(world: World, query: str) -> None:
     assert list(places_of(await world.reader.get(f"/v1/tasks?{query}"), 400)) == [query.partition("=")[0]]
+
+
+@pytest.mark.parametrize("form", ["{{{0}}}", "urn:uuid:{0}", "{0.hex}", "{{{0.hex}}}"])
+async def test_id_in_an_odd_form_is_no_address(world: World, form: str) -> None:
+    row_id = UUID((await new_task(world))["id"])
+    problem_of(await world.reader.get(f"/v1/tasks/{form.format(row_id)}"), 404)
+    problem_of(await world.writer.patch(f"/v1/tasks/{form.format(row_id)}", json={}), 404)
+
+
+async def test_id_is_read_in_capital_letters_too(world: World) -> None:
+    row_id = (await new_task(world))["id"]
+    assert (await world.reader.get(f"/v1/tasks/{row_id.upper()}")).json()["id"] == row_id
+    assert (await world.reader.get(f"/v1/tasks?postmortem_id={row_id.upper()}")).status_code == 200
 
 
 async def test_several_wrong_values_are_named_at_once(world: World) -> None:

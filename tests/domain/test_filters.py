@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.filters import MOST_VALUES, a_date, a_flag, a_text, an_instant, ids, one_of_several, texts
+from domain.filters import MOST_VALUES, a_date, a_flag, a_text, an_instant, ids, is_storable, one_of_several, texts
 from domain.reading import Filter
 
 
@@ -38,10 +38,9 @@ def test_any_text_is_read_or_refused_with_a_hint(one: Filter, text: str) -> None
 
 @given(st.datetimes(timezones=st.timezones()))
 def test_any_instant_is_read_as_what_it_is(instant: datetime) -> None:
-    try:
-        expected = instant.astimezone(UTC)
-    except OverflowError:
+    if not is_storable(instant):
         return
+    expected = instant.astimezone(UTC)
     if instant.utcoffset() is not None and instant.utcoffset().total_seconds() % 60 == 0:  # type: ignore[union-attr]
         assert an_instant("", "").parse(instant.isoformat()) == expected
 

@@ -26,6 +26,12 @@ def tasks(body: str) -> tuple[ParsedTask, ...]:
         ("Grow the pool (owner: Kim Lee)", Markers("Grow the pool", owner="Kim Lee")),
         ("Grow the pool (owner: TBD)", Markers("Grow the pool")),
         ("Grow the pool (kim@example.org)", Markers("Grow the pool", owner="kim@example.org")),
+        ("Grow the pool (owner: Kim Lee, due 2026-08-01)", Markers("Grow the pool", owner="Kim Lee", due_on=date(2026, 8, 1))),
+        ("Grow the pool (due August 1, 2026; @kim)", Markers("Grow the pool", owner="kim", due_on=date(2026, 8, 1))),
+        ("Grow it [P1, owner: Kim, done]", Markers("Grow it", owner="Kim", priority="P1", is_done=True)),
+        ("Grow it (owner: Kim, see #7)", Markers("Grow it (see #7)", owner="Kim")),
+        ("Grow it (see #7, due 2026-08-01)", Markers("Grow it (see #7)", due_on=date(2026, 8, 1))),
+        ("Call grow() (owner: Kim, due 2026-08-01)", Markers("Call grow()", owner="Kim", due_on=date(2026, 8, 1))),
         ("Ask kim@example.org for a key", Markers("Ask kim@example.org for a key", owner="kim@example.org")),
         ("Pin @types/node and @app.route", Markers("Pin @types/node and @app.route")),
         ("Grow the pool by 2026-08-01", Markers("Grow the pool", due_on=date(2026, 8, 1))),
@@ -94,4 +100,4 @@ def test_table_is_read_by_its_header() -> None:
 def test_prose_under_action_items_is_warned_of() -> None:
     parsed = parse_postmortem("## Action items\n\nWe will do better.\n")
     assert parsed.tasks == ()
-    assert [warning.line for warning in parsed.warnings if "no list" in warning.text] == [1]
+    assert [warning.line for warning in parsed.warnings if "no list" in warning.text] == [3]

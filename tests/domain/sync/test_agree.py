@@ -13,6 +13,8 @@ from sqlmodel import col, select
 
 from domain.columns import now_utc
 from domain.database import transaction
+from domain.improvements.change import change_improvement, create_improvement, lock_improvement
+from domain.postmortems.change import change_postmortem, create_postmortem, lock_postmortem
 from domain.sync.reconcile import due_links, reconcile
 from domain.sync.table import SyncAttempt, SyncConflict
 from domain.tasks.change import change_task, lock_task
@@ -311,3 +313,22 @@ async def test_two_issues_of_one_task_never_wait_for_each_other(meeting: Meeting
     assert {(link.state, link.error_code, link.desired_version == link.pushed_version) for link in links} == {
         (LinkState.LINKED, None, True)
     }
+
+
+async def test_what_the_issue_says_of_its_surroundings_is_kept_up_to_date(meeting: Meeting) -> None:
+    scene = meeting.scene
+    async with transaction(scene.desk.database) as session:
+        postmortem = await create_postmortem(session, scene.act, {"title": "Outage"})
+        improvement = create_improvement(session, scene.act, postmortem_id=postmortem.id, title="See it sooner")
+        await session.flush()
+        task = await lock_task(session, scene.task.id)
+        await change_task(session, scene.act, task, {"improvement_id": improvement.id, "postmortem_id": postmortem.id})
+    await meeting.reconcile()
+    assert "See it sooner" in (await meeting.issue())["body"]
+    async with transaction(scene.desk.database) as session:
+        await change_improvement(session, scene.act, await lock_improvement(session, improvement.id), {"title": "See it at once"})
+        await change_postmortem(session, scene.act, await lock_postmortem(session, postmortem.id), {"title": "Outage of the shop"})
+    await meeting.reconcile()
+    body = (await meeting.issue())["body"]
+    assert "See it at once" in body
+    assert "Outage of the shop" in body

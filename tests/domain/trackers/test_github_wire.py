@@ -146,7 +146,7 @@ async def test_dripping_server_is_cut_off(
     with serving(dripping(whole, every_seconds=0.05), tls=tls if secure else None) as server:
         url = f"{'https' if secure else 'http'}://127.0.0.1:{server.port}"
         error = await failure_of(url, writes=True, timeout_seconds=0.5)
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 10  # the whole answer would take 25 s
     assert (error.failure, error.code) == (Failure.AMBIGUOUS, "no_answer")
     assert "in time" in error.text
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import FollowthroughError, InvalidError, MalformedError, TooLargeError
-from domain.postmortems.ingest import LARGEST_SOURCE, decode_source
+from domain.postmortems.document import LARGEST_SOURCE, decode_source
 
 
 @given(st.binary(max_size=200))
