@@ -26,6 +26,8 @@ bench: $(INSTALLED) ## Measure the speed, as ratios to a floor measured in the s
 	@$(BIN)/python -m benchmarks
 
 contract: $(INSTALLED) ## Hold the sandbox to the trackers' published descriptions
+	@command -v npm > /dev/null || { echo "make contract needs Node.js and npm: the validator, Prism, is a package of theirs"; exit 1; }
+	@npm --prefix tests/contract ci --silent
 	@$(BIN)/python -m pytest -m contract tests/contract $(a)
 
 openapi: $(INSTALLED) ## Write openapi/openapi.json anew

@@ -6,7 +6,7 @@ A start can end between any two of these steps, and the next one goes on from th
 from rich.console import Console
 
 from sandbox.launch import ServerFailedError
-from sandbox.services import Services, Target
+from sandbox.start import Services, Target
 from sandbox.story_calls import Caller, CallRefusedError, Document
 
 SANDBOX_NAME, GITHUB_NAME = "Sandbox GitHub", "GitHub"

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from sandbox.launch import ServerFailedError, tail
-from sandbox.services import Services, running
+from sandbox.start import Services, running
 from sandbox.story import Story
 
 DATA = Path(os.environ.get("FOLLOWTHROUGH_DATA") or ".followthrough")

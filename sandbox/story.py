@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from sandbox.connection import connect
 from sandbox.launch import ServerFailedError
-from sandbox.services import Services, Target
+from sandbox.start import Services, Target
 from sandbox.story_calls import Caller, Document
 
 SAMPLE = Path(__file__).with_name("sample_postmortem.md")
