@@ -37,7 +37,7 @@ class Effort:
 
 
 FULL = Effort(tasks=20_000, rounds=5, turns=4, seconds=0.4, starts=3)
-QUICK = Effort(tasks=300, rounds=1, turns=1, seconds=0.05, starts=1)
+QUICK = Effort(tasks=300, rounds=1, turns=1, seconds=0.3, starts=1)
 
 
 def main() -> int:
