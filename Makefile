@@ -2,6 +2,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test lint bench contract openapi migration lock
 
+# Without its byte code Python would read every library anew at each start, which takes longer than all else.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 

@@ -19,7 +19,9 @@ STANDARD_INPUT = "-"
 MOST_READ = 16 * 1024 * 1024
 HOW_TO_GET_IN = (
     "A token with the scope write is needed, in FOLLOWTHROUGH_TOKEN or --token. Where the server's settings are, this makes one:\n"
-    '  export FOLLOWTHROUGH_TOKEN="$(followthrough token create --name "$USER" --scope write)"'
+    '  export FOLLOWTHROUGH_TOKEN="$(followthrough token create --name "$USER" --scope write)"\n'
+    "Beside `make run`:\n"
+    "  export FOLLOWTHROUGH_TOKEN=$(cat .followthrough/token)"
 )
 
 

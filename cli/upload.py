@@ -90,7 +90,7 @@ class Api:
         except msgspec.DecodeError:
             return Problem(self._not_ours(response), status=response.status_code)
         if response.status_code == httpx.codes.UNAUTHORIZED:
-            problem.detail += " `followthrough token create` makes a token."
+            problem.detail += " `followthrough token create` makes a token; that of `make run` is in .followthrough/token."
         return problem
 
     def _not_ours(self, response: httpx.Response) -> str:

@@ -48,7 +48,7 @@ def run(stopped: threading.Event, *, check: Callable[[], None], up: Callable[[],
 def _point_around(console: Console, services: Services, *, seconds: float) -> None:
     api, token = services.api_url, os.path.relpath(services.token_file)
     console.print(f"\n[bold]What to look at next[/bold]  [dim](ready in {seconds:.1f} s)[/dim]")
-    console.print(f"  {services.github.page_url:<40} the issues; close or edit one, and read its task again")
+    console.print(f"  {services.github.page_url:<40} the issues; close one, and read its task again")
     console.print(f"  {api + '/openapi.json':<40} the API, as an OpenAPI document")
     console.print(f"  {api + '/metrics':<40} figures; logs are in {os.path.relpath(services.data)}/*.log")
     console.print("\n  In another terminal:")
