@@ -123,7 +123,9 @@ def test_unknown_token_says_how_to_make_one(document: Path) -> None:
     with serve(problem(401, "Not authenticated", "This token is not known.")) as api:
         done = _import(api, document)
     assert done.returncode == 1
-    assert "This token is not known. `followthrough token create` makes a token." in done.stderr
+    assert (
+        "This token is not known. `followthrough token create` makes a token; that of `make run` is in .followthrough/token." in done.stderr
+    )
     assert TOKEN not in done.stdout + done.stderr
 
 
