@@ -11,7 +11,6 @@ import requests
 from github.Repository import Repository
 
 from sandbox.github_process import RunningGithub, start_github
-from tests.sandbox.github_peers import connect
 
 
 @pytest.fixture(scope="module")
@@ -19,12 +18,6 @@ def running() -> Iterator[RunningGithub]:
     running = start_github()
     yield running
     running.stop()
-
-
-@pytest.fixture
-def repository(running: RunningGithub) -> Iterator[Repository]:
-    with connect(running) as client:
-        yield client.get_repo(running.repository_id)
 
 
 def _order(running: RunningGithub, **fault: Any) -> None:

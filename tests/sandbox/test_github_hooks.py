@@ -11,7 +11,7 @@ from github.HookDelivery import HookDelivery
 from github.Repository import Repository
 
 from sandbox.github_process import RunningGithub, start_github
-from tests.sandbox.github_peers import SECRET, WebhookReceiver, connect, receiving
+from tests.sandbox.github_peers import SECRET, WebhookReceiver, receiving
 
 
 @pytest.fixture(scope="module")
@@ -19,12 +19,6 @@ def running() -> Iterator[RunningGithub]:
     running = start_github()
     yield running
     running.stop()
-
-
-@pytest.fixture
-def repository(running: RunningGithub) -> Iterator[Repository]:
-    with connect(running) as client:
-        yield client.get_repo(running.repository)
 
 
 @pytest.fixture

@@ -21,20 +21,6 @@ def running() -> Iterator[RunningGithub]:
     running.stop()
 
 
-@pytest.fixture
-def repository(running: RunningGithub) -> Iterator[Repository]:
-    with connect(running) as client:
-        yield client.get_repo(running.repository_id)
-
-
-@pytest.fixture
-def raw(running: RunningGithub) -> Iterator[httpx.Client]:
-    headers = {"authorization": f"Bearer {running.token}"}
-    base_url = f"{running.base_url}/repos/{running.repository}"
-    with httpx.Client(base_url=base_url, headers=headers, trust_env=False) as client:
-        yield client
-
-
 def test_issue_is_created_with_all_its_fields(repository: Repository, running: RunningGithub) -> None:
     issue = repository.create_issue("A title", body="A body", labels=["bug", "brand new/1"], assignees=["mona"])
 
