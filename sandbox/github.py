@@ -19,14 +19,27 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from sandbox import github_account_calls, github_control, github_discussion_calls, github_hook_calls, github_issue_calls
+from sandbox import (
+    github_account_calls,
+    github_app_hook_calls,
+    github_catalog_calls,
+    github_control,
+    github_control_access,
+    github_control_issues,
+    github_discussion_calls,
+    github_graphql,
+    github_hook_calls,
+    github_issue_calls,
+)
 from sandbox import github_page as page
 from sandbox.github_access import Access, GithubApp
 from sandbox.github_calls import Sandbox, provide_call
+from sandbox.github_chaos import Chaos
 from sandbox.github_edge import ABORT, Edge
 from sandbox.github_errors import GithubError, answer_github_error, answer_http_error
 from sandbox.github_faults import Faults
 from sandbox.github_hooks import Courier
+from sandbox.github_limits import Limits
 from sandbox.github_state import State, seed_account, seed_repository
 
 logger = logging.getLogger(__name__)
@@ -43,8 +56,12 @@ def create_github(
     *,
     access: Access | None = None,
     public_url: str | None = None,
+    limits_factor: float | None = None,
 ) -> ASGIApp:
-    """Return the application; its state is kept in the file at `path`, or in memory alone."""
+    """Return the application; its state is kept in the file at `path`, or in memory alone.
+
+    With a factor GitHub's limits are enforced, each count times that; without, calls are only counted.
+    """
     state, access = State(path), access or Access({DEFAULT_TOKEN: DEFAULT_LOGIN})
     _seed(state, repositories, access)
     faults = Faults()
@@ -55,14 +72,21 @@ def create_github(
         await sandbox.courier.close()
         state.close()
 
-    sandbox = Sandbox(state, access, Courier(state), public_url)
+    chaos = Chaos()
+    courier = Courier(state, chaos, app_id=access.app.id if access.app else None)
+    sandbox = Sandbox(state, access, courier, public_url, Limits(limits_factor), chaos)
     app = Litestar(
         [
             *github_account_calls.HANDLERS,
             *github_issue_calls.HANDLERS,
             *github_discussion_calls.HANDLERS,
             *github_hook_calls.HANDLERS,
+            *github_app_hook_calls.HANDLERS,
+            *github_catalog_calls.HANDLERS,
+            *github_graphql.HANDLERS,
             *github_control.HANDLERS,
+            *github_control_issues.HANDLERS,
+            *github_control_access.HANDLERS,
             *page.HANDLERS,
         ],
         dependencies={
@@ -114,6 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.repository or (DEFAULT_REPOSITORY,),
         access=_access(options),
         public_url=options.public_url,
+        limits_factor=options.limits,
     )
     listening = socket.create_server(("127.0.0.1", options.port), backlog=512)
     # Connections inherit it; without it every answer may wait 40 ms for the delayed ACK of its headers.
@@ -126,6 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         access_log=False,
         log_level="warning",
         server_header=False,
+        date_header=False,  # the sandbox shows its own clock, which may be skewed
         timeout_graceful_shutdown=1,
     )
     uvicorn.Server(config).run(sockets=[listening])
@@ -141,6 +167,7 @@ def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--human", default="octo-dev", help="who presses the buttons on the pages")
     parser.add_argument("--collaborator", action="append", default=[], help="who else may be assigned; again for more")
     parser.add_argument("--public-url", help="where it is reached, if not where its callers say")
+    parser.add_argument("--limits", type=float, metavar="FACTOR", help="enforce GitHub's limits, each count times this")
     parser.add_argument("--app-id", type=int, help="id of a GitHub App")
     parser.add_argument("--app-public-key", type=Path, help="PEM file with the App's public key")
     parser.add_argument("--parent", type=int, help="process whose end ends this one (Linux)")

@@ -8,9 +8,10 @@ from typing import Any
 import jwt
 from litestar import Request
 
-from sandbox.github_documents import Site, node_id, repository_document, user_document
+from sandbox.github_documents import Site, repository_document, user_document
 from sandbox.github_errors import GithubError, not_found
-from sandbox.github_records import AccessToken, Repository
+from sandbox.github_nodes import node_id
+from sandbox.github_records import AccessToken, Account, Repository
 from sandbox.github_state import State, instant
 
 TOKEN_LIFETIME = timedelta(hours=1)
@@ -34,12 +35,16 @@ class GithubApp:
 
 @dataclass(frozen=True)
 class Access:
-    """Who may come in: personal tokens with their logins, who may be assigned, and the App if there is one."""
+    """Who may come in: personal tokens with their logins, who may be assigned, and the App if there is one.
+
+    A token in `revoked` opens nothing until it is taken out.
+    """
 
     tokens: dict[str, str] = field(default_factory=dict)
     human: str = "octo-dev"
     collaborators: tuple[str, ...] = ()
     app: GithubApp | None = None
+    revoked: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -58,12 +63,24 @@ def authenticate(authorization: str | None, *, access: Access, state: State) -> 
     if not authorization:
         return None
     token = credential(authorization)
-    if token in access.tokens:
+    if token in access.tokens and token not in access.revoked:
         return Caller(access.tokens[token])
     issued = state.find(AccessToken, token)
-    if issued is not None and issued.expires_at > datetime.now(UTC):
+    if issued is not None and issued.expires_at > datetime.now(UTC) and token not in access.revoked:
+        require_installed(issued.installation_id, state, gone=GithubError(401, "Bad credentials"))
         return Caller(issued.login, frozenset(issued.repository_ids))
     raise GithubError(401, "Bad credentials")
+
+
+def require_installed(number: int, state: State, *, gone: GithubError) -> Account:
+    """Return who has the App under that number: `gone` is raised where it was removed, another error while suspended."""
+    installed = installation_repositories(number, state)
+    owner = state.account(installed[0].owner) if installed else None
+    if owner is None or owner.installation == "removed":
+        raise gone
+    if owner.installation == "suspended":
+        raise GithubError(403, "This installation has been suspended")
+    return owner
 
 
 def credential(authorization: str) -> str:
@@ -112,9 +129,8 @@ def installation_repositories(number: int, state: State) -> list[Repository]:
 
 def issue_access_token(app: GithubApp, number: int, *, wanted: dict[str, Any], state: State) -> AccessToken:
     """Make a token of one hour for an installation, narrowed to `repository_ids` or `repositories` where asked."""
+    require_installed(number, state, gone=not_found())
     installed = installation_repositories(number, state)
-    if not installed:
-        raise not_found()
     ids, names = wanted.get("repository_ids"), wanted.get("repositories")
     chosen = [
         repository for repository in installed if (ids is None or repository.id in ids) and (names is None or repository.name in names)
@@ -137,7 +153,7 @@ def access_token_document(token: AccessToken, *, wanted: dict[str, Any], state: 
     """Write a new access token; the repositories are listed where the caller chose among them."""
     document: dict[str, Any] = {
         "token": token.token,
-        "expires_at": instant(token.expires_at),
+        "expires_at": instant(token.expires_at + timedelta(seconds=state.skew_seconds)),
         "permissions": PERMISSIONS,
         "repository_selection": "all",
     }
@@ -172,9 +188,10 @@ def app_document(app: GithubApp, *, state: State, site: Site) -> dict[str, Any]:
 def installation_document(app: GithubApp, number: int, *, state: State, site: Site) -> dict[str, Any]:
     """Write one installation of the App."""
     installed = installation_repositories(number, state)
-    if not installed:
+    owner = state.account(installed[0].owner) if installed else None
+    if owner is None or owner.installation == "removed":
         raise not_found()
-    owner = state.account(installed[0].owner)
+    suspended = owner.installation == "suspended"
     return {
         "id": number,
         "account": user_document(owner, site=site),
@@ -194,6 +211,6 @@ def installation_document(app: GithubApp, number: int, *, state: State, site: Si
         "single_file_name": None,
         "has_multiple_single_files": False,
         "single_file_paths": [],
-        "suspended_by": None,
-        "suspended_at": None,
+        "suspended_by": user_document(owner, site=site) if suspended else None,
+        "suspended_at": owner.created_at if suspended else None,
     }

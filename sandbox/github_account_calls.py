@@ -13,9 +13,9 @@ from sandbox.github_access import (
     require_app,
     require_caller,
 )
-from sandbox.github_calls import Call, Sandbox, answer, at, last_modified
+from sandbox.github_calls import Call, Sandbox, answer, at, find_repository, last_modified, numbered_address
 from sandbox.github_documents import API_PATH, profile_document, repository_document
-from sandbox.github_errors import GithubError, not_found, read_object
+from sandbox.github_errors import GithubError, moved, not_found, read_object
 from sandbox.github_records import Account, Repository
 
 
@@ -42,14 +42,14 @@ async def get_account(request: Request[Any, Any, Any], sandbox: Sandbox, login: 
 async def get_rate_limit(request: Request[Any, Any, Any], sandbox: Sandbox) -> Response[Any]:
     """Show how many calls are left."""
     caller = require_caller(request, sandbox.access, sandbox.state)
-    core = sandbox.rate.window(caller.login).document()
+    core = sandbox.limits.meter(caller.login).document(sandbox.state.skew_seconds)
     return answer({"resources": {"core": core, "search": core | {"resource": "search"}}, "rate": core})
 
 
 @get(at(""))
 async def get_repository(call: Call) -> Response[Any]:
     """Show a repository."""
-    document = repository_document(call.repository, state=call.state, site=call.site)
+    document = repository_document(call.repository, state=call.state, site=call.site, login=call.caller.login)
     return answer(document, headers=last_modified(call.repository.updated_at))
 
 
@@ -64,10 +64,10 @@ async def get_app(request: Request[Any, Any, Any], sandbox: Sandbox) -> Response
 async def list_installations(request: Request[Any, Any, Any], sandbox: Sandbox) -> Response[Any]:
     """List the App's installations: one for each owner."""
     app = require_app(request, sandbox.access)
-    owners = dict.fromkeys(repository.owner for repository in sandbox.state.all(Repository))
-    numbers = [installation_id(owner, sandbox.state) for owner in owners]
-    site = sandbox.site(request)
-    return answer([installation_document(app, number, state=sandbox.state, site=site) for number in numbers])
+    site, state = sandbox.site(request), sandbox.state
+    owners = dict.fromkeys(repository.owner for repository in state.all(Repository))
+    numbers = [installation_id(owner, state) for owner in owners if state.account(owner).installation != "removed"]
+    return answer([installation_document(app, number, state=state, site=site) for number in numbers])
 
 
 @get(f"{API_PATH}/app/installations/{{number:int}}")
@@ -77,12 +77,14 @@ async def get_installation(request: Request[Any, Any, Any], sandbox: Sandbox, nu
     return answer(installation_document(app, number, state=sandbox.state, site=sandbox.site(request)))
 
 
-@get(f"{API_PATH}/repos/{{owner:str}}/{{repo:str}}/installation")
-async def get_repository_installation(request: Request[Any, Any, Any], sandbox: Sandbox, owner: str, repo: str) -> Response[Any]:
+@get(at("/installation"))
+async def get_repository_installation(request: Request[Any, Any, Any], sandbox: Sandbox) -> Response[Any]:
     """Show the App's installation on a repository."""
-    app, repository = require_app(request, sandbox.access), sandbox.state.repository(owner, repo)
+    app, (repository, led_astray) = require_app(request, sandbox.access), find_repository(request, sandbox.state)
     if repository is None:
         raise not_found()
+    if led_astray:
+        raise moved(request.method, numbered_address(request, repository, sandbox.site(request)))
     number = installation_id(repository.owner, sandbox.state)
     return answer(installation_document(app, number, state=sandbox.state, site=sandbox.site(request)))
 
@@ -104,7 +106,7 @@ async def list_installation_repositories(request: Request[Any, Any, Any], sandbo
         raise GithubError(403, "You must authenticate with an installation access token")
     rows = [row for row in sandbox.state.all(Repository) if caller.sees(row)]
     site = sandbox.site(request)
-    documents = [repository_document(row, state=sandbox.state, site=site) for row in rows]
+    documents = [repository_document(row, state=sandbox.state, site=site, login=caller.login) for row in rows]
     return answer({"total_count": len(rows), "repository_selection": "all", "repositories": documents})
 
 

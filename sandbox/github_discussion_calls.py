@@ -3,13 +3,15 @@
 import re
 from typing import Any
 
-from litestar import Response, get, patch, post
+from litestar import Response, delete, get, patch, post
 
 from sandbox.github_calls import Call, answer, at, last_modified, page_of
+from sandbox.github_comments import add_comment, change_comment, delete_comment
 from sandbox.github_documents import comment_document, label_document
 from sandbox.github_errors import invalid, not_found, read_object
-from sandbox.github_issues import UNNAMED_COLOR, add_comment, change_comment
+from sandbox.github_issues import UNNAMED_COLOR
 from sandbox.github_records import Comment, Label
+from sandbox.github_requests import read_choice, read_since
 
 HEX_COLOR = re.compile(r"[0-9a-fA-F]{6}")
 
@@ -18,8 +20,21 @@ HEX_COLOR = re.compile(r"[0-9a-fA-F]{6}")
 async def list_comments(call: Call, number: int) -> Response[Any]:
     """List the comments of an issue, oldest first."""
     issue = call.issue(number)
-    found = [row for row in call.state.all(Comment) if (row.repository_id, row.number) == (issue.repository_id, number)]
-    rows, headers = page_of(sorted(found, key=lambda row: row.id), call, f"/issues/{number}/comments")
+    since = read_since(call.request.query_params)
+    found = [row for row in call.state.of(Comment, f"{issue.repository_id}/{number}") if row.updated_at >= since]
+    rows, headers = page_of(found, call, f"/issues/{number}/comments")
+    return answer([_comment(call, row) for row in rows], headers=headers)
+
+
+@get(at("/issues/comments"))
+async def list_repository_comments(call: Call) -> Response[Any]:
+    """List the comments of all issues of a repository, by default oldest first."""
+    query = call.request.query_params
+    sort, since = read_choice(query, "sort", ("created", "updated")), read_since(query)
+    newest_first = "sort" in query and read_choice(query, "direction", ("desc", "asc")) == "desc"
+    found = [row for row in call.state.of(Comment, call.repository.id) if row.updated_at >= since]
+    found.sort(key=lambda row: (row.updated_at if sort == "updated" else row.created_at, row.id), reverse=newest_first)
+    rows, headers = page_of(found, call, "/issues/comments")
     return answer([_comment(call, row) for row in rows], headers=headers)
 
 
@@ -50,6 +65,17 @@ async def update_comment(call: Call, comment_id: int) -> Response[Any]:
     return answer(_comment(call, comment))
 
 
+@delete(at("/issues/comments/{comment_id:int}"))
+async def remove_comment(call: Call, comment_id: int) -> None:
+    """Take a comment away: one's own, or with push access any."""
+    comment, office = _found_comment(call, comment_id), call.office()
+    if comment.user != call.caller.login:
+        call.require_push()
+    issue = call.issue(comment.number)
+    delete_comment(office, issue, comment)
+    call.sandbox.announce(office, issue, call.request)
+
+
 def _found_comment(call: Call, comment_id: int) -> Comment:
     comment = call.state.find(Comment, comment_id)
     if comment is None or comment.repository_id != call.repository.id:
@@ -64,14 +90,14 @@ def _comment(call: Call, comment: Comment) -> dict[str, Any]:
 @get(at("/labels"))
 async def list_labels(call: Call) -> Response[Any]:
     """List the labels of a repository."""
-    found = [row for row in call.state.all(Label) if row.repository_id == call.repository.id]
-    rows, headers = page_of(sorted(found, key=lambda row: row.id), call, "/labels")
+    rows, headers = page_of(call.state.of(Label, call.repository.id), call, "/labels")
     return answer([_label(call, row) for row in rows], headers=headers)
 
 
 @post(at("/labels"))
 async def create_label(call: Call) -> Response[Any]:
     """Add a label to a repository."""
+    call.require_push()
     request = await read_object(call.request)
     name, color = request.get("name"), request.get("color", UNNAMED_COLOR)
     if not isinstance(name, str) or not name.strip():
@@ -108,9 +134,11 @@ def _label(call: Call, label: Label) -> dict[str, Any]:
 
 HANDLERS = [
     list_comments,
+    list_repository_comments,
     create_comment,
     get_comment,
     update_comment,
+    remove_comment,
     list_labels,
     create_label,
     get_label,

@@ -1,14 +1,16 @@
 """The JSON documents of the sandbox GitHub, field for field as GitHub's REST description has them."""
 
-import base64
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from sandbox.github_catalog import catalog_of, field_values_document, type_document
+from sandbox.github_nodes import node_id
 from sandbox.github_records import Account, Comment, Issue, Label, Repository
 from sandbox.github_state import State
 
 API_PATH = "/api/v3"  # where GitHub Enterprise Server has it
+GRAPHQL_PATH = "/api/graphql"  # likewise
 
 REPOSITORY_LINKS = {
     "archive": "/{archive_format}{/ref}",
@@ -79,11 +81,6 @@ class Site:
         return f"{self.web}/{repository.full_name}/issues/{number}"
 
 
-def node_id(kind: str, number: int) -> str:
-    """Return an opaque global id."""
-    return base64.b64encode(f"{len(kind):03}:{kind}{number}".encode()).decode()
-
-
 def user_document(account: Account, *, site: Site) -> dict[str, Any]:
     """Write an account as a simple user."""
     name = quote(account.login)  # the brackets of a bot may not stand in a URL as they are
@@ -117,12 +114,13 @@ def profile_document(account: Account, *, site: Site) -> dict[str, Any]:
     }
 
 
-def repository_document(repository: Repository, *, state: State, site: Site) -> dict[str, Any]:
-    """Write a repository in full."""
+def repository_document(repository: Repository, *, state: State, site: Site, login: str = "") -> dict[str, Any]:
+    """Write a repository in full, as `login` sees it."""
     url = site.repository(repository)
     page = f"{site.web}/{repository.full_name}"
     host = site.web.partition("//")[2]
-    issues = [issue for issue in state.all(Issue) if issue.repository_id == repository.id and issue.state == "open"]
+    issues = state.count(Issue, f"{repository.id}/open")
+    pushes = login.lower() not in repository.without_push
     return {
         "id": repository.id,
         "node_id": node_id("Repository", repository.id),
@@ -148,16 +146,18 @@ def repository_document(repository: Repository, *, state: State, site: Site) -> 
         "visibility": "private",
         **dict.fromkeys(("size", "forks", "forks_count", "network_count"), 0),
         **dict.fromkeys(("stargazers_count", "watchers", "watchers_count", "subscribers_count"), 0),
-        "open_issues": len(issues),
-        "open_issues_count": len(issues),
-        **dict.fromkeys(("has_issues", "has_projects", "has_downloads", "has_wiki"), True),
-        **dict.fromkeys(("has_pages", "has_discussions", "is_template", "archived", "disabled"), False),
+        "open_issues": issues,
+        "open_issues_count": issues,
+        "has_issues": repository.has_issues,
+        **dict.fromkeys(("has_projects", "has_downloads", "has_wiki"), True),
+        **dict.fromkeys(("has_pages", "has_discussions", "is_template", "disabled"), False),
+        "archived": repository.archived,
         "allow_forking": False,
         "web_commit_signoff_required": False,
         "pushed_at": repository.created_at,
         "created_at": repository.created_at,
         "updated_at": repository.updated_at,
-        "permissions": {"admin": True, "maintain": True, "push": True, "triage": True, "pull": True},
+        "permissions": dict.fromkeys(("admin", "maintain", "push", "triage"), pushes) | {"pull": True},
     }
 
 
@@ -178,6 +178,7 @@ def issue_document(issue: Issue, *, repository: Repository, state: State, site: 
     """Write an issue."""
     url = f"{site.repository(repository)}/issues/{issue.number}"
     assignees = [user_document(state.account(login), site=site) for login in issue.assignees]
+    catalog = catalog_of(state, repository)
     return {
         "url": url,
         "repository_url": site.repository(repository),
@@ -207,6 +208,8 @@ def issue_document(issue: Issue, *, repository: Repository, state: State, site: 
         "author_association": "COLLABORATOR",
         "body": issue.body,
         "performed_via_github_app": None,
+        "type": type_document(catalog, issue.type),
+        "issue_field_values": field_values_document(issue, catalog),
         "reactions": _no_reactions(f"{url}/reactions"),
         "sub_issues_summary": {"total": 0, "completed": 0, "percent_completed": 0},
     }

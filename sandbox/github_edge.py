@@ -3,10 +3,10 @@
 import asyncio
 import hashlib
 import secrets
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any, cast
 
 import msgspec
@@ -15,11 +15,13 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.github_access import authenticate, credential
 from sandbox.github_calls import Sandbox
-from sandbox.github_documents import API_PATH
+from sandbox.github_documents import API_PATH, GRAPHQL_PATH
 from sandbox.github_errors import GithubError, error_body
-from sandbox.github_faults import DROP_AFTER_COMMIT, HANG, HANG_AFTER_COMMIT, Faults, operation_of
+from sandbox.github_faults import CREATIONS, DROP_AFTER_COMMIT, GRAPHQL, HANG, HANG_AFTER_COMMIT, Faults, operation_of
+from sandbox.github_limits import WRITE_POINTS, Refusal
 
 CALLS_KEPT = 100_000
+ANONYMOUS = "anonymous"
 ABORT = "abort"  # name in the scope's state under which the server gives a function that resets the connection
 
 
@@ -53,23 +55,41 @@ class Edge:
         self._sandbox = sandbox
         self._faults = faults
         self.calls: deque[ApiCall] = deque(maxlen=CALLS_KEPT)
+        self.counts: Counter[tuple[str, str | None, int | None]] = Counter()  # by method, operation and status
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not scope.get("path", "").startswith(f"{API_PATH}/"):
+        path = scope.get("path", "")
+        if not path.startswith(f"{API_PATH}/") and path != GRAPHQL_PATH:
             await self._app(scope, receive, send)
             return
         call = self._log(scope)
         body = await _read(receive)
         if body is None:
             return
-        answer = await self._answer(scope, body, receive, call=call)
+        answer = await self._limited(scope, body, receive, call=call)
+        if answer is not None:
+            answer = self._finish(answer, scope, call)
+            call.status = answer.status
+        self.counts[call.method, call.operation, call.status] += 1
         if answer is None:
             scope["state"][ABORT]()
             await receive()  # returns once the connection is seen to be gone: until then an answer is expected of us
             return
-        answer = self._finish(answer, scope, call)
-        call.status = answer.status
         await _send(answer, send)
+
+    async def _limited(self, scope: Scope, body: bytes, receive: Receive, *, call: ApiCall) -> Answer | None:
+        """Return the answer of a call that the limits admit; asking for the limit is free of the primary one."""
+        limits, caller = self._sandbox.limits, call.login or ANONYMOUS
+        points = 1 if call.method in ("GET", "HEAD") or call.operation == GRAPHQL else WRITE_POINTS
+        primary = int(call.path != f"{API_PATH}/rate_limit")
+        refusal = limits.admit(caller, points=points, creates=call.operation in CREATIONS, primary=primary)
+        if refusal is not None:
+            return _refused(refusal, caller)
+        with limits.in_flight(caller):
+            answer = await self._answer(scope, body, receive, call=call)
+        if answer is not None and _is_known(answer, scope):
+            limits.give_back(caller, primary)
+        return answer
 
     def _log(self, scope: Scope) -> ApiCall:
         method = str(scope.get("method"))
@@ -100,10 +120,16 @@ class Edge:
             return Answer(fault.action, dict(fault.headers), msgspec.json.encode(document))
         if fault is not None and fault.action == HANG and await _gone(receive, within_seconds=fault.seconds):
             return None
+        fate = self._sandbox.chaos.call_fate() if fault is None else "fine"
+        if fate == "error_before_commit":
+            return _failed()
         answer = await self._handled(scope, body)
         if fault is not None and fault.action == HANG_AFTER_COMMIT:
             await _gone(receive, within_seconds=fault.seconds)
-        return None if fault is not None and fault.action in (DROP_AFTER_COMMIT, HANG_AFTER_COMMIT) else answer
+        if fate == "error_after_commit":
+            return _failed()
+        lost = fate == "lost_after_commit" or (fault is not None and fault.action in (DROP_AFTER_COMMIT, HANG_AFTER_COMMIT))
+        return None if lost else answer
 
     async def _handled(self, scope: Scope, body: bytes) -> Answer:
         answer = Answer(500)
@@ -119,34 +145,38 @@ class Edge:
                 answer.body += message["body"]
 
         await self._app(scope, receive, send)
-        return answer
+        return _tagged(answer, scope)
 
     def _finish(self, answer: Answer, scope: Scope, call: ApiCall) -> Answer:
         """Add the headers that GitHub adds, and leave the body out where the caller has it already."""
-        headers = Headers.from_scope(scope)
         answer.headers |= {
             "access-control-expose-headers": "ETag, Link, Location, X-GitHub-Request-Id, X-RateLimit-Remaining",
+            "date": format_datetime(self._sandbox.state.now(), usegmt=True),
             "x-github-api-version-selected": "2022-11-28",
             "x-github-media-type": "github.v3; format=json",
             "x-github-request-id": secrets.token_hex(16).upper(),
         }
         if answer.body:
             answer.headers["content-type"] = "application/json; charset=utf-8"
-        if call.method == "GET" and answer.status == 200:
-            answer.headers["etag"] = _etag(answer.body, headers)
-            answer.headers["cache-control"] = "private, max-age=60, s-maxage=60"
-            answer.headers["vary"] = "Accept, Authorization, Cookie, X-GitHub-OTP"
-            if _is_known(answer, headers):
-                answer.status, answer.body = 304, b""
-        self._count(answer, call)
+        if _is_known(answer, scope):
+            answer.status, answer.body = 304, b""
+        hour = self._sandbox.limits.meter(call.login or ANONYMOUS).document(self._sandbox.state.skew_seconds)
+        answer.headers |= {f"x-ratelimit-{name}": str(value) for name, value in hour.items()}
         return answer
 
-    def _count(self, answer: Answer, call: ApiCall) -> None:
-        """Count the call; an answer of 304 and asking for the limit itself are free."""
-        caller = call.login or "anonymous"
-        if answer.status != 304 and call.path != f"{API_PATH}/rate_limit":
-            self._sandbox.rate.window(caller).used += 1
-        answer.headers |= self._sandbox.rate.headers(caller)
+
+def _refused(refusal: Refusal, caller: str) -> Answer:
+    """Answer that a limit is exceeded, in the words by which clients tell the two kinds apart."""
+    if refusal.wait_seconds is None:
+        message = f"API rate limit exceeded for {caller}."
+        return Answer(403, body=msgspec.json.encode(error_body(403, message)))
+    message = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+    headers = {"retry-after": str(refusal.wait_seconds)}
+    return Answer(403, headers, msgspec.json.encode(error_body(403, message)))
+
+
+def _failed() -> Answer:
+    return Answer(502, body=msgspec.json.encode(error_body(502, "Server Error")))
 
 
 async def _read(receive: Receive) -> bytes | None:
@@ -170,6 +200,16 @@ async def _gone(receive: Receive, *, within_seconds: float) -> bool:
     return True
 
 
+def _tagged(answer: Answer, scope: Scope) -> Answer:
+    """Give a document its tag: a read's, and that of what a write answers, which is what a read would answer next."""
+    if answer.status not in (200, 201) or scope.get("method") not in ("GET", "POST", "PATCH") or scope["path"] == GRAPHQL_PATH:
+        return answer
+    answer.headers["etag"] = _etag(answer.body, Headers.from_scope(scope))
+    answer.headers["cache-control"] = "private, max-age=60, s-maxage=60"
+    answer.headers["vary"] = "Accept, Authorization, Cookie, X-GitHub-OTP"
+    return answer
+
+
 def _etag(body: bytes, headers: Headers) -> str:
     """Return GitHub's kind of tag: it changes with the token too, so another token never gets a 304."""
     token = credential(headers.get("authorization", ""))
@@ -177,8 +217,11 @@ def _etag(body: bytes, headers: Headers) -> str:
     return f'W/"{hashlib.sha256(b"".join((token.encode(), accept.encode(), body))).hexdigest()}"'
 
 
-def _is_known(answer: Answer, headers: Headers) -> bool:
-    """Say whether the caller has this very state (RFC 9110 section 13.2.2: a tag goes before a date)."""
+def _is_known(answer: Answer, scope: Scope) -> bool:
+    """Say whether a read asks for what the caller has already (RFC 9110 section 13.2.2: a tag goes before a date)."""
+    if scope.get("method") != "GET" or answer.status != 200 or "etag" not in answer.headers:
+        return False
+    headers = Headers.from_scope(scope)
     tags, since = headers.get("if-none-match"), headers.get("if-modified-since")
     if tags is not None:
         known = {tag.strip().removeprefix("W/") for tag in tags.split(",")}

@@ -10,18 +10,36 @@ DOCUMENTATION_URL = "https://docs.github.com/rest"
 
 
 class GithubError(Exception):
-    """An answer that is not a success: its status, message and details."""
+    """An answer that is not a success: its status, message and details; `location` is where it leads."""
 
-    def __init__(self, status: int, message: str, *, errors: list[dict[str, Any]] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        errors: list[dict[str, Any]] | None = None,
+        location: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.errors = errors
+        self.location = location
 
 
 def not_found() -> GithubError:
     """Answer that there is no such thing, or none that the caller may see."""
     return GithubError(404, "Not Found")
+
+
+def moved(method: str, location: str) -> GithubError:
+    """Answer that something has another address now: to be read there, or to be changed there by the same call again.
+
+    https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects
+    """
+    if method in ("GET", "HEAD"):
+        return GithubError(301, "Moved Permanently", location=location)
+    return GithubError(307, "Temporary Redirect", location=location)
 
 
 def invalid(resource: str, field: str, code: str, **more: Any) -> GithubError:
@@ -43,7 +61,10 @@ def error_body(status: int, message: str, *, errors: list[dict[str, Any]] | None
 
 def answer_github_error(_: Request[Any, Any, Any], error: GithubError) -> Response[Any]:
     """Turn an error of ours into its answer."""
-    return Response(error_body(error.status, error.message, errors=error.errors), status_code=error.status)
+    document = error_body(error.status, error.message, errors=error.errors)
+    if error.location is None:
+        return Response(document, status_code=error.status)
+    return Response(document | {"url": error.location}, status_code=error.status, headers={"location": error.location})
 
 
 def answer_http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:

@@ -14,15 +14,24 @@ OPERATIONS = (
     ("update_issue", "PATCH", r"/issues/\d+"),
     ("list_comments", "GET", r"/issues/\d+/comments"),
     ("create_comment", "POST", r"/issues/\d+/comments"),
+    ("list_repository_comments", "GET", r"/issues/comments"),
+    ("update_comment", "PATCH", r"/issues/comments/\d+"),
+    ("delete_comment", "DELETE", r"/issues/comments/\d+"),
+    ("clear_field", "DELETE", r"/issues/\d+/issue-field-values/\d+"),
     ("create_hook", "POST", r"/hooks"),
+    ("list_deliveries", "GET", r"/hooks/\d+/deliveries"),
+    ("redeliver", "POST", r"/hooks/\d+/deliveries/\d+/attempts"),
     ("get_repository", "GET", ""),
 )
+CREATIONS = ("create_issue", "create_comment")
+GRAPHQL, ACCESS_TOKEN = "graphql", "create_access_token"
+ELSEWHERE = ((GRAPHQL, "POST", r"/api/graphql"), (ACCESS_TOKEN, "POST", r"/api/v3/app/installations/\d+/access_tokens"))
 REPOSITORY = r"/api/v3/(?:repos/[^/]+/[^/]+|repositories/\d+)"
 
 
 @dataclass
 class Fault:
-    """One order: `operation` is a name of OPERATIONS or `any`; `action` is one of the above or a status to answer."""
+    """One order: `operation` is a name of OPERATIONS or ELSEWHERE, or `any`; `action` is one of the above or a status to answer."""
 
     operation: str
     action: str | int
@@ -31,7 +40,7 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        known = {"any", *(name for name, _, _ in OPERATIONS)}
+        known = {"any", *(name for name, _, _ in (*OPERATIONS, *ELSEWHERE))}
         if self.operation not in known:
             raise ValueError(f"operation is one of {sorted(known)}")
         if isinstance(self.action, str) and self.action not in (DROP_AFTER_COMMIT, HANG_AFTER_COMMIT, HANG):
@@ -66,7 +75,5 @@ class Faults:
 
 def operation_of(method: str, path: str) -> str | None:
     """Return the name of the operation that a call is, if it has one."""
-    for name, verb, rest in OPERATIONS:
-        if method == verb and re.fullmatch(REPOSITORY + rest, path):
-            return name
-    return None
+    patterns = (*((name, verb, REPOSITORY + rest) for name, verb, rest in OPERATIONS), *ELSEWHERE)
+    return next((name for name, verb, pattern in patterns if method == verb and re.fullmatch(pattern, path)), None)

@@ -1,15 +1,16 @@
 """The calls about a repository's webhooks and their deliveries, as GitHub's REST API has them."""
 
 from typing import Any
+from urllib.parse import urlencode
 
-from litestar import Response, delete, get, patch, post
+from litestar import Request, Response, delete, get, patch, post
 
-from sandbox.github_calls import Call, answer, at, page_of
+from sandbox.github_calls import Call, answer, at, page_of, page_size
 from sandbox.github_errors import invalid, not_found, read_object, unreadable
 from sandbox.github_payloads import delivery_document, hook_document, ping_payload
 from sandbox.github_records import Delivery, Hook
 from sandbox.github_requests import read_names
-from sandbox.github_state import instant
+from sandbox.github_state import State
 
 CONTENT_TYPES = ("json", "form")
 EVENT_FIELDS = ("events", "add_events", "remove_events")
@@ -26,20 +27,8 @@ async def list_hooks(call: Call) -> Response[Any]:
 async def create_hook(call: Call) -> Response[Any]:
     """Add a hook, and ping it."""
     request = await read_object(call.request)
-    now = instant()
-    hook = Hook(
-        id=call.state.new_id(),
-        repository_id=call.repository.id,
-        url="",
-        content_type="form",
-        secret=None,
-        insecure_ssl="0",
-        events=["push"],
-        active=True,
-        created_at=now,
-        updated_at=now,
-    )
-    _configure(hook, request)
+    hook = new_hook(call.state, call.repository.id)
+    configure(hook, request)
     if any(other.url == hook.url and set(other.events) & set(hook.events) for other in _hooks(call)):
         raise invalid("Hook", "config", "custom", message="Hook already exists on this repository")
     call.state.save(hook)
@@ -49,7 +38,24 @@ async def create_hook(call: Call) -> Response[Any]:
     return answer(document, status=201, headers={"location": document["url"]})
 
 
-def _configure(hook: Hook, request: dict[str, Any]) -> None:
+def new_hook(state: State, repository_id: int) -> Hook:
+    """Return a hook as it is before it is configured; nothing keeps it yet."""
+    now = state.instant()
+    return Hook(
+        id=state.new_id(),
+        repository_id=repository_id,
+        url="",
+        content_type="form",
+        secret=None,
+        insecure_ssl="0",
+        events=["push"],
+        active=True,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def configure(hook: Hook, request: dict[str, Any]) -> None:
     """Take over what the request names, or nothing where anything is wrong."""
     names = {field: read_names(request.get(field, []), f"properties/{field}") for field in EVENT_FIELDS}
     if "config" in request or not hook.url:
@@ -83,8 +89,8 @@ async def get_hook(call: Call, hook_id: int) -> Response[Any]:
 async def update_hook(call: Call, hook_id: int) -> Response[Any]:
     """Change what is named of a hook."""
     request, hook = await read_object(call.request), _found_hook(call, hook_id)
-    _configure(hook, request)
-    hook.updated_at = instant()
+    configure(hook, request)
+    hook.updated_at = call.state.instant()
     call.state.save(hook)
     call.state.commit()
     return answer(_hook(call, hook))
@@ -94,6 +100,8 @@ async def update_hook(call: Call, hook_id: int) -> Response[Any]:
 async def delete_hook(call: Call, hook_id: int) -> None:
     """Remove a hook."""
     call.state.remove(_found_hook(call, hook_id))
+    for delivery in call.state.of(Delivery, hook_id):
+        call.state.remove(delivery)
     call.state.commit()
 
 
@@ -105,17 +113,38 @@ async def ping_hook(call: Call, hook_id: int) -> None:
 
 def _ping(call: Call, hook: Hook) -> None:
     payload = ping_payload(hook, call.repository, call.caller.login, state=call.state, site=call.site)
-    call.sandbox.courier.send(hook, "ping", payload)
+    call.sandbox.courier.send(hook, "ping", payload, repository=call.repository)
 
 
 @get(at("/hooks/{hook_id:int}/deliveries"))
 async def list_deliveries(call: Call, hook_id: int) -> Response[Any]:
     """List the deliveries of a hook, newest first."""
     hook = _found_hook(call, hook_id)
-    found = [row for row in call.state.all(Delivery) if row.hook_id == hook.id]
-    newest = sorted(found, key=lambda row: row.id, reverse=True)
-    rows, headers = page_of(newest, call, f"/hooks/{hook_id}/deliveries")
+    address = f"{call.site.api}/repositories/{call.repository.id}/hooks/{hook_id}/deliveries"
+    rows, headers = deliveries_page(call.state.of(Delivery, hook_id), call.request, address)
     return answer([delivery_document(row, whole=False, url=hook.url) for row in rows], headers=headers)
+
+
+def deliveries_page(found: list[Delivery], request: Request[Any, Any, Any], address: str) -> tuple[list[Delivery], dict[str, str]]:
+    """Cut out the page after the query's `cursor`, newest first, and return it with a Link header that has the next cursor."""
+    query = dict(request.query_params.items())
+    size = page_size(query)
+    cursor, status = query.get("cursor", ""), query.get("status")
+    if cursor and not cursor.removeprefix("v1_").isdigit():
+        raise invalid("HookDelivery", "cursor", "invalid", value=cursor)
+    if status not in (None, "success", "failure"):
+        raise invalid("HookDelivery", "status", "invalid", value=status)
+    below = int(cursor.removeprefix("v1_")) if cursor else None
+    rows = [
+        row
+        for row in reversed(found)
+        if (below is None or row.id < below) and (status is None or (200 <= row.status_code < 400) == (status == "success"))
+    ]
+    shown = rows[:size]
+    if len(rows) <= size:
+        return shown, {}
+    following = urlencode(query | {"per_page": str(size), "cursor": f"v1_{shown[-1].id}"})
+    return shown, {"link": f'<{address}?{following}>; rel="next"'}
 
 
 @get(at("/hooks/{hook_id:int}/deliveries/{delivery_id:int}"))
@@ -134,7 +163,7 @@ async def redeliver(call: Call, hook_id: int, delivery_id: int) -> Response[Any]
 
 
 def _hooks(call: Call) -> list[Hook]:
-    return [row for row in call.state.all(Hook) if row.repository_id == call.repository.id]
+    return call.state.of(Hook, call.repository.id)
 
 
 def _found_hook(call: Call, hook_id: int) -> Hook:

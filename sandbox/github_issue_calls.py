@@ -1,16 +1,16 @@
 """The calls about issues, their labels and their locks, as GitHub's REST API has them."""
 
-from datetime import UTC, datetime
+import time
 from typing import Any
 
 from litestar import Response, delete, get, patch, post, put
 
 from sandbox.github_calls import Call, answer, at, last_modified, page_of
 from sandbox.github_documents import issue_document, label_document, labels_of
-from sandbox.github_errors import GithubError, invalid, read_object
+from sandbox.github_errors import GithubError, read_object
 from sandbox.github_issues import Office, change_issue, label_issue, lock_issue, open_issue, unlock_issue
 from sandbox.github_records import Issue
-from sandbox.github_requests import read_labels, read_lock_reason
+from sandbox.github_requests import read_choice, read_labels, read_lock_reason, read_since
 
 ORDERS = {"created": "created_at", "updated": "updated_at", "comments": "comments"}
 
@@ -27,48 +27,33 @@ async def create_issue(call: Call) -> Response[Any]:
 @get(at("/issues"))
 async def list_issues(call: Call) -> Response[Any]:
     """List issues by state, creator, assignee, labels and time of change."""
-    wanted = _chosen([row for row in call.state.all(Issue) if row.repository_id == call.repository.id], call)
+    made_by = time.time() - call.sandbox.lag_seconds
+    wanted = _chosen([row for row in call.state.of(Issue, call.repository.id) if row.made_at <= made_by], call)
     rows, headers = page_of(wanted, call, "/issues")
     return answer([_document(call, row) for row in rows], headers=headers)
 
 
 def _chosen(issues: list[Issue], call: Call) -> list[Issue]:
     query = call.request.query_params
-    state, sort, direction = query.get("state", "open"), query.get("sort", "created"), query.get("direction", "desc")
-    for field, value, known in (
-        ("state", state, ("open", "closed", "all")),
-        ("sort", sort, tuple(ORDERS)),
-        ("direction", direction, ("asc", "desc")),
-    ):
-        if value not in known:
-            raise invalid("Issue", field, "invalid", value=value)
-    since = _instant(query.get("since"))
+    state = read_choice(query, "state", ("open", "closed", "all"))
+    sort, direction = read_choice(query, "sort", tuple(ORDERS)), read_choice(query, "direction", ("desc", "asc"))
+    since, creator, assignee = read_since(query), query.get("creator", "").lower(), query.get("assignee")
     labels = {name.strip().lower() for name in query.get("labels", "").split(",") if name.strip()}
     found = [
         issue
         for issue in issues
-        if state in ("all", issue.state)
-        and (since is None or datetime.fromisoformat(issue.updated_at) >= since)
-        and query.get("creator", issue.user).lower() == issue.user.lower()
-        and labels <= {name.lower() for name in issue.labels}
-        and _assigned(issue, query.get("assignee"))
+        if issue.updated_at >= since
+        and state in ("all", issue.state)
+        and (not creator or creator == issue.user.lower())
+        and (not labels or labels <= {name.lower() for name in issue.labels})
+        and (assignee is None or _assigned(issue, assignee))
     ]
     return sorted(found, key=lambda row: (getattr(row, ORDERS[sort]), row.number), reverse=direction == "desc")
 
 
-def _instant(text: str | None) -> datetime | None:
-    if not text:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise invalid("Issue", "since", "invalid", value=text) from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _assigned(issue: Issue, wanted: str | None) -> bool:
-    if wanted in (None, "*", "none"):
-        return wanted is None or bool(issue.assignees) == (wanted == "*")
+def _assigned(issue: Issue, wanted: str) -> bool:
+    if wanted in ("*", "none"):
+        return bool(issue.assignees) == (wanted == "*")
     return wanted.lower() in [login.lower() for login in issue.assignees]
 
 
@@ -132,6 +117,7 @@ async def _named_labels(call: Call) -> list[str]:
 
 
 def _relabel(call: Call, issue: Issue, names: list[str]) -> Response[Any]:
+    call.require_push()
     office = call.office()
     label_issue(office, issue, _each_once(names))
     call.sandbox.announce(office, issue, call.request)
@@ -146,6 +132,7 @@ def _each_once(names: list[str]) -> list[str]:
 @put(at("/issues/{number:int}/lock"), status_code=204)
 async def lock(call: Call, number: int) -> None:
     """Lock the conversation of an issue."""
+    call.require_push()
     reason, issue, office = read_lock_reason(await read_object(call.request)), call.issue(number), call.office()
     lock_issue(office, issue, reason=reason)
     call.sandbox.announce(office, issue, call.request)
@@ -154,6 +141,7 @@ async def lock(call: Call, number: int) -> None:
 @delete(at("/issues/{number:int}/lock"))
 async def unlock(call: Call, number: int) -> None:
     """Open the conversation of an issue again."""
+    call.require_push()
     issue, office = call.issue(number), call.office()
     unlock_issue(office, issue)
     call.sandbox.announce(office, issue, call.request)

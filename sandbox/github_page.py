@@ -7,7 +7,8 @@ from litestar import MediaType, Request, Response, get, post
 from litestar.response import Redirect
 
 from sandbox.github_calls import Sandbox
-from sandbox.github_control import change_as_human, human_office, require_loopback
+from sandbox.github_control import require_loopback
+from sandbox.github_control_issues import change_as_human, human_office
 from sandbox.github_documents import labels_of
 from sandbox.github_errors import invalid, not_found
 from sandbox.github_records import Comment, Issue, Label, Repository
@@ -41,10 +42,9 @@ async def show_repositories(sandbox: Sandbox) -> Response[str]:
 
 
 def _repository_item(repository: Repository, state: State) -> str:
-    issues = _issues(repository, state)
-    open_ones = sum(issue.state == "open" for issue in issues)
+    open_ones, issues = state.count(Issue, f"{repository.id}/open"), state.count(Issue, repository.id)
     name = escape(repository.full_name)
-    return f'<li><a href="/{name}/issues">{name}</a> <span class="note">{open_ones} open of {len(issues)}</span></li>'
+    return f'<li><a href="/{name}/issues">{name}</a> <span class="note">{open_ones} open of {issues}</span></li>'
 
 
 @get("/{owner:str}/{repo:str}")
@@ -65,8 +65,7 @@ async def show_issues(sandbox: Sandbox, owner: str, repo: str) -> Response[str]:
 
 
 def _issues(repository: Repository, state: State) -> list[Issue]:
-    found = [issue for issue in state.all(Issue) if issue.repository_id == repository.id]
-    return sorted(found, key=lambda issue: issue.number, reverse=True)
+    return state.of(Issue, repository.id)[::-1]
 
 
 def _row(issue: Issue, repository: Repository, state: State) -> str:
@@ -97,7 +96,7 @@ async def show_issue(sandbox: Sandbox, owner: str, repo: str, number: int) -> Re
 
 
 def _comments(issue: Issue, state: State) -> str:
-    found = [row for row in state.all(Comment) if (row.repository_id, row.number) == (issue.repository_id, issue.number)]
+    found = state.of(Comment, f"{issue.repository_id}/{issue.number}")
     return "".join(
         f'<p class="note">{escape(row.user)}, <time>{escape(row.created_at)}</time></p><pre>{escape(row.body)}</pre>' for row in found
     )

@@ -9,11 +9,11 @@ from sandbox.github_documents import (
     comment_document,
     issue_document,
     label_document,
-    node_id,
     repository_document,
     user_document,
 )
 from sandbox.github_issues import Announcement, Office
+from sandbox.github_nodes import node_id
 from sandbox.github_records import Delivery, Hook, Issue, Repository
 from sandbox.github_state import State
 
@@ -27,13 +27,11 @@ def issue_payload(announcement: Announcement, issue: Issue, *, office: Office, s
     }
     if announcement.comment is not None:
         payload["comment"] = comment_document(announcement.comment, repository=repository, state=state, site=site)
-    if announcement.changes is not None:
-        payload["changes"] = announcement.changes
     if announcement.label is not None:
         payload["label"] = label_document(announcement.label, repository=repository, site=site)
     if announcement.assignee is not None:
         payload["assignee"] = user_document(state.account(announcement.assignee), site=site)
-    return payload | _surroundings(repository, office.login, state=state, site=site)
+    return payload | announcement.more | _surroundings(repository, office.login, state=state, site=site)
 
 
 def ping_payload(hook: Hook, repository: Repository, login: str, *, state: State, site: Site) -> dict[str, Any]:

@@ -67,8 +67,11 @@ def start_github(
     collaborators: Sequence[str] = (),
     public_url: str | None = None,
     app: tuple[int, Path] | None = None,
+    limits_factor: float | None = None,
 ) -> RunningGithub:
     """Start a sandbox GitHub on 127.0.0.1 and return it once it answers; `app` is an App's id and public key file.
+
+    With `limits_factor` it enforces GitHub's limits, each count times that.
 
     Call it from a thread that lives as long as the sandbox should: Linux ties the end of one to the other.
     """
@@ -77,6 +80,7 @@ def start_github(
     command += ["--state", str(state.resolve())] if state else []
     command += ["--public-url", public_url] if public_url else []
     command += ["--app-id", str(app[0]), "--app-public-key", str(app[1].resolve())] if app else []
+    command += ["--limits", str(limits_factor)] if limits_factor is not None else []
     command += [part for name in collaborators for part in ("--collaborator", name)]
     process = subprocess.Popen(
         [sys.executable, "-m", "sandbox.github", *command],

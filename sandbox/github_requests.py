@@ -1,10 +1,13 @@
 """What a request may say about an issue of the sandbox GitHub, and how it is refused otherwise."""
 
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from sandbox.github_access import Access
 from sandbox.github_errors import invalid, unreadable
-from sandbox.github_records import Issue
+from sandbox.github_records import Issue, Repository
+from sandbox.github_state import instant
 
 LONGEST_TITLE = 256
 LONGEST_BODY = 65_536
@@ -67,7 +70,7 @@ def read_labels(value: Any) -> list[str]:
     return list({name.lower(): name for name in names}.values())
 
 
-def read_assignees(request: dict[str, Any], access: Access) -> list[str] | None:
+def read_assignees(request: dict[str, Any], access: Access, repository: Repository) -> list[str] | None:
     """Return the logins to assign, or None where the request names none; a stranger is refused as GitHub does."""
     given = request.get("assignees")
     if given is None and "assignee" in request:
@@ -78,9 +81,10 @@ def read_assignees(request: dict[str, Any], access: Access) -> list[str] | None:
     known |= {login.lower(): login for login in access.tokens.values()}
     given = read_names(given, "properties/assignees")
     for login in given:
-        if login.lower() not in known:
+        if login.lower() not in known or repository.unassignable.get(login.lower()) == "refuse":
             raise invalid("Issue", "assignees", "invalid", value=login)
-    return list(dict.fromkeys(known[login.lower()] for login in given))
+    kept = (login.lower() for login in given if login.lower() not in repository.unassignable)
+    return list(dict.fromkeys(known[login] for login in kept))
 
 
 def read_names(value: Any, pointer: str) -> list[str]:
@@ -109,3 +113,24 @@ def read_lock_reason(request: dict[str, Any]) -> str | None:
     if reason is None or reason in LOCK_REASONS:
         return reason
     raise invalid("Issue", "lock_reason", "invalid")
+
+
+def read_choice(query: Mapping[str, str], name: str, known: tuple[str, ...]) -> str:
+    """Return one of the known values of a query parameter, the first of them by default."""
+    value = query.get(name, known[0])
+    if value not in known:
+        raise invalid("Issue", name, "invalid", value=value)
+    return value
+
+
+def read_since(query: Mapping[str, str]) -> str:
+    """Return the instant of the query's `since` in the form that sorts among the records', or an empty text."""
+    text = query.get("since")
+    if not text:
+        return ""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise invalid("Issue", "since", "invalid", value=text) from error
+    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    return instant(found + timedelta(microseconds=999_999))  # up to the next whole second

@@ -2,30 +2,34 @@
 
 import sqlite3
 import zlib
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, cast
 
 import msgspec
 
 from sandbox.github_records import (
     AccessToken,
     Account,
+    Catalog,
     Comment,
     Delivery,
+    Departed,
     Hook,
     Issue,
     Label,
     Record,
     Repository,
+    groups_of,
 )
 
-KINDS: tuple[type[Record], ...] = (Account, Repository, Label, Issue, Comment, Hook, Delivery, AccessToken)
+KINDS: tuple[type[Record], ...] = (Account, Repository, Label, Issue, Departed, Catalog, Comment, Hook, Delivery, AccessToken)
 DEFAULT_LABELS = (("bug", "d73a4a"), ("documentation", "0075ca"), ("enhancement", "a2eeef"), ("question", "d876e3"))
 FIRST_ID = 2_000_000_000  # ids of GitHub exceed 31 bits; a client that stores them in 32 is found out here
 
-R = TypeVar("R", Account, Repository, Label, Issue, Comment, Hook, Delivery, AccessToken)
+NUMBERED = (Label, Issue, Comment, Hook, Delivery)
+
+R = TypeVar("R", Account, Repository, Label, Issue, Departed, Catalog, Comment, Hook, Delivery, AccessToken)
 
 
 class State:
@@ -33,7 +37,10 @@ class State:
 
     def __init__(self, path: Path | None) -> None:
         """Open the file at `path` (made where it is missing), or keep everything in memory alone."""
+        self.skew_seconds = 0.0  # how far the clock that stamps records is ahead
         self._rows: dict[type[Record], dict[str, Record]] = {kind: {} for kind in KINDS}
+        self._groups: dict[tuple[type[Record], str], dict[str, Record]] = {}
+        self._groups_of: dict[tuple[type[Record], str], tuple[str, ...]] = {}
         self._database = sqlite3.connect(path or ":memory:", check_same_thread=False)
         self._database.executescript(
             # The end of the process loses nothing; a power cut may.
@@ -41,60 +48,99 @@ class State:
             "CREATE TABLE IF NOT EXISTS records"
             " (kind TEXT, key TEXT, body BLOB NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;"
         )
+        self._last_id: int = FIRST_ID + self._database.execute("PRAGMA user_version").fetchone()[0]
         self._load()
-        self._last_id = max([FIRST_ID, *(row.id for row in self._numbered())])
 
     def _load(self) -> None:
+        """Take the records from the file, oldest first: their order within a group stands for their age."""
         kinds = {kind.__name__: kind for kind in KINDS}
-        for name, key, body in self._database.execute("SELECT kind, key, body FROM records"):
-            self._rows[kinds[name]][key] = msgspec.json.decode(body, type=kinds[name])
+        rows = self._database.execute("SELECT kind, body FROM records")
+        records = [msgspec.json.decode(body, type=kinds[name]) for name, body in rows]
+        for record in sorted(records, key=lambda record: getattr(record, "id", 0)):
+            self._place(record)
+        self._last_id = max([self._last_id, *(record.id for record in records if isinstance(record, NUMBERED))])
 
-    def _numbered(self) -> Iterator[Label | Issue | Comment | Hook | Delivery]:
-        yield from self.all(Label)
-        yield from self.all(Issue)
-        yield from self.all(Comment)
-        yield from self.all(Hook)
-        yield from self.all(Delivery)
+    def _place(self, record: Record) -> None:
+        kind, key, groups = type(record), record.key, groups_of(record)
+        self._rows[kind][key] = record
+        self._leave(record, staying_in=groups)
+        for group in groups:
+            self._groups.setdefault((kind, group), {})[key] = record
+        self._groups_of[kind, key] = groups
+
+    def _leave(self, record: Record, *, staying_in: tuple[str, ...] = ()) -> None:
+        kind, key = type(record), record.key
+        for group in self._groups_of.pop((kind, key), ()):
+            if group not in staying_in:
+                del self._groups[kind, group][key]
 
     def all(self, kind: type[R]) -> list[R]:
         """Return every record of a kind."""
-        return [row for row in self._rows[kind].values() if isinstance(row, kind)]
+        return cast("list[R]", list(self._rows[kind].values()))
+
+    def of(self, kind: type[R], group: str | int) -> list[R]:
+        """Return the records of a group, oldest first; `groups_of` tells the groups."""
+        return cast("list[R]", list(self._groups.get((kind, str(group)), {}).values()))
+
+    def count(self, kind: type[R], group: str | int) -> int:
+        """Return how many records a group has."""
+        return len(self._groups.get((kind, str(group)), {}))
+
+    def oldest(self, kind: type[R], group: str | int) -> R:
+        """Return the oldest record of a group that is not empty."""
+        return cast("R", next(iter(self._groups[kind, str(group)].values())))
 
     def find(self, kind: type[R], key: str | int) -> R | None:
         """Return the record of a kind by its key."""
-        found = self._rows[kind].get(str(key))
-        return found if isinstance(found, kind) else None
+        return cast("R | None", self._rows[kind].get(str(key)))
 
     def new_id(self) -> int:
-        """Return a number that no record has."""
+        """Return a number that no record has or had."""
         self._last_id += 1
         return self._last_id
 
     def save(self, *records: Record) -> None:
         """Keep these records; they are on disk after `commit`."""
         for record in records:
-            self._rows[type(record)][record.key] = record
+            self._place(record)
             row = (type(record).__name__, record.key, msgspec.json.encode(record))
             self._database.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", row)
 
     def remove(self, record: Record) -> None:
         """Forget a record."""
         del self._rows[type(record)][record.key]
+        self._leave(record)
         row = (type(record).__name__, record.key)
         self._database.execute("DELETE FROM records WHERE kind = ? AND key = ?", row)
 
     def commit(self) -> None:
-        """Make what was saved and removed last, all or nothing."""
+        """Make what was saved and removed last, all or nothing; the ids given out are remembered with it."""
+        self._database.execute(f"PRAGMA user_version = {self._last_id - FIRST_ID}")
         self._database.commit()
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
 
+    def now(self) -> datetime:
+        """Return the present by the sandbox's clock, which may be skewed."""
+        return datetime.now(UTC) + timedelta(seconds=self.skew_seconds)
+
+    def instant(self) -> str:
+        """Return the present by the sandbox's clock as GitHub writes it."""
+        return instant(self.now())
+
     def repository(self, owner: str, name: str) -> Repository | None:
         """Return the repository of that name, in any case."""
-        wanted = f"{owner}/{name}".lower()
-        return next((found for found in self.all(Repository) if found.full_name.lower() == wanted), None)
+        return next(iter(self.of(Repository, f"name/{owner}/{name}".lower())), None)
+
+    def renamed_repository(self, owner: str, name: str) -> Repository | None:
+        """Return the repository that had that name before."""
+        return next(iter(self.of(Repository, f"former/{owner}/{name}".lower())), None)
+
+    def issue_by_id(self, issue_id: int) -> Issue | None:
+        """Return the issue of an id."""
+        return next(iter(self.of(Issue, f"id/{issue_id}")), None)
 
     def account(self, login: str) -> Account:
         """Return the account of a login that is known to exist."""
@@ -110,7 +156,7 @@ def seed_repository(state: State, full_name: str) -> None:
     if not name:
         raise ValueError(f"{full_name!r} is not of the form owner/name")
     if state.repository(owner, name) is None:
-        at = instant()
+        at = state.instant()
         seed_account(state, owner, type="Organization")
         repository = Repository(id=_stable_id(full_name), owner=owner, name=name, created_at=at, updated_at=at)
         state.save(repository)
@@ -124,7 +170,7 @@ def seed_repository(state: State, full_name: str) -> None:
 def seed_account(state: State, login: str, *, type: Literal["User", "Organization", "Bot"] = "User") -> None:  # noqa: A002
     """Add an account where it is missing; its id follows from its login alone."""
     if state.find(Account, login.lower()) is None:
-        state.save(Account(id=_stable_id(login), login=login, type=type, created_at=instant()))
+        state.save(Account(id=_stable_id(login), login=login, type=type, created_at=state.instant()))
     state.commit()
 
 
@@ -132,6 +178,6 @@ def _stable_id(name: str) -> int:
     return 100_000_000 + zlib.crc32(name.lower().encode()) % 900_000_000
 
 
-def instant(at: datetime | None = None) -> str:
-    """Write an instant as GitHub does: UTC, whole seconds; now where none is given."""
-    return (at or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def instant(at: datetime) -> str:
+    """Write an instant as GitHub does: UTC, whole seconds."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

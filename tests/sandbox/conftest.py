@@ -24,3 +24,15 @@ def raw(running: RunningGithub) -> Iterator[httpx.Client]:
     base_url = f"{running.base_url}/repos/{running.repository}"
     with httpx.Client(base_url=base_url, headers=headers, trust_env=False) as client:
         yield client
+
+
+@pytest.fixture
+def steer(running: RunningGithub) -> Iterator[httpx.Client]:
+    """A client of the control endpoints; any answer that is not a success is an error."""
+
+    def succeed(answer: httpx.Response) -> None:
+        answer.raise_for_status()
+
+    hooks = {"response": [succeed]}
+    with httpx.Client(base_url=f"{running.page_url}/_sandbox", event_hooks=hooks, trust_env=False) as client:
+        yield client

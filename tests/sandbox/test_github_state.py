@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.github_process import ROOT, RunningGithub, start_github
+from sandbox.github_records import Issue
+from sandbox.github_state import State
 from tests.sandbox.github_peers import connect
 
 
@@ -72,3 +74,26 @@ def _runs(pid: int) -> bool:
         return False
     state = Path(f"/proc/{pid}/stat")
     return state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_records_are_found_by_group_after_a_restart(tmp_path: Path) -> None:
+    repository_id, state = 1, State(tmp_path / "github.sqlite")
+    made = [_issue(state, repository_id, number) for number in range(1, 13)]
+    made[0].state = "closed"
+    state.save(*made)
+    state.remove(made[-1])
+    state.commit()
+    last_id = state.new_id()
+    state.close()
+
+    again = State(tmp_path / "github.sqlite")
+    assert [row.number for row in again.of(Issue, repository_id)] == list(range(1, 12))
+    assert (again.count(Issue, f"{repository_id}/open"), again.count(Issue, f"{repository_id}/closed")) == (10, 1)
+    assert again.issue_by_id(made[-1].id) is None
+    assert again.new_id() == last_id
+    again.close()
+
+
+def _issue(state: State, repository_id: int, number: int) -> Issue:
+    at = state.instant()
+    return Issue(id=state.new_id(), repository_id=repository_id, number=number, title="x", user="mona", created_at=at, updated_at=at)
