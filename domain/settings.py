@@ -68,6 +68,11 @@ class Settings(BaseSettings):
     job_timeout_seconds: float = Field(60, gt=0, le=3600, validation_alias="FOLLOWTHROUGH_JOB_TIMEOUT_SECONDS")
     poll_seconds: float = Field(5, gt=0, le=300, validation_alias="FOLLOWTHROUGH_POLL_SECONDS")
     probe_seconds: float = Field(300, gt=0, le=3600, validation_alias="FOLLOWTHROUGH_PROBE_SECONDS")
+    sweep_seconds: float = Field(300, gt=0, le=86_400, validation_alias="FOLLOWTHROUGH_SWEEP_SECONDS")
+    audit_seconds: float = Field(86_400, gt=0, le=604_800, validation_alias="FOLLOWTHROUGH_AUDIT_SECONDS")
+    hook_check_seconds: float = Field(3600, gt=0, le=86_400, validation_alias="FOLLOWTHROUGH_HOOK_CHECK_SECONDS")
+    dead_hook_seconds: float = Field(3600, gt=0, le=604_800, validation_alias="FOLLOWTHROUGH_DEAD_HOOK_SECONDS")
+    pace_factor: float = Field(1.0, gt=0, le=10_000, validation_alias="FOLLOWTHROUGH_PACE_FACTOR")
 
     @model_validator(mode="after")
     def _timeouts_nest(self) -> "Settings":

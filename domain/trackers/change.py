@@ -1,6 +1,7 @@
 """Trackers, their projects and routes are made, changed and deleted."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -8,11 +9,12 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.activity.record import Act, record
+from domain.bell import RECONCILE_LINK, after_commit
 from domain.columns import VersionedRow, touch
 from domain.errors import ConflictError, NotFoundError, pointer
 from domain.trackers.contract import Project
 from domain.trackers.credentials import Vault, new_webhook_secret
-from domain.trackers.link import IssueLink, wake_links
+from domain.trackers.link import IssueLink, LinkState, wake_links
 from domain.trackers.route import Route
 from domain.trackers.table import Tracker, TrackerKind, TrackerProject, TrackerState
 
@@ -102,10 +104,19 @@ async def delete_tracker(session: AsyncSession, act: Act, tracker: Tracker) -> N
 
 
 async def add_project(session: AsyncSession, act: Act, tracker: Tracker, project: Project) -> tuple[TrackerProject, bool]:
-    """Stores a project that the tracker described, or brings its row up to date; says whether it is new."""
+    """Stores a project that the tracker described, or brings its row up to date; says whether it is new.
+
+    Links whose issue went to a place that wasn't known are due at once: it may be this one.
+    """
     query = select(TrackerProject).where(TrackerProject.tracker_id == tracker.id, TrackerProject.remote_id == project.remote_id)
     row = (await session.exec(query.with_for_update())).one_or_none()
-    details = {"issues_enabled": project.issues_enabled, "writable": project.writable}
+    details = {
+        "issues_enabled": project.issues_enabled,
+        "writable": project.writable,
+        "native": dict(project.native),
+        "types": list(project.types),
+    }
+    await _wake_moved(session, tracker.id, at=act.at)
     if row is not None:
         row.key, row.url, row.details, row.fetched_at = project.key, project.url, details, act.at
         touch(row, act.at)
@@ -123,6 +134,34 @@ async def add_project(session: AsyncSession, act: Act, tracker: Tracker, project
     session.add(row)
     record(session, act, "created", subject=row, changes={"key": (None, project.key)})
     return row, True
+
+
+async def _wake_moved(session: AsyncSession, tracker_id: UUID, *, at: datetime) -> None:
+    projects = select(TrackerProject.id).where(TrackerProject.tracker_id == tracker_id)
+    query = select(IssueLink).where(col(IssueLink.tracker_project_id).in_(projects), IssueLink.state == LinkState.MOVED)
+    # One that is worked on now is looked at anyway.
+    for link in await session.exec(query.order_by(col(IssueLink.id)).with_for_update(skip_locked=True, key_share=True)):
+        link.due_at = at
+        after_commit(session, RECONCILE_LINK, link.id)
+
+
+async def lock_project(session: AsyncSession, tracker_id: UUID, project_id: UUID) -> TrackerProject:
+    """Loads a project of a tracker for changing it, locked until the transaction ends; raises NotFoundError."""
+    query = select(TrackerProject).where(TrackerProject.id == project_id, TrackerProject.tracker_id == tracker_id)
+    row = (await session.exec(query.with_for_update())).one_or_none()
+    if row is None:
+        raise NotFoundError(f"There is no project {project_id} in this tracker.")
+    return row
+
+
+async def delete_project(session: AsyncSession, act: Act, project: TrackerProject) -> None:
+    """Deletes a project with its routes; raises ConflictError while tasks have issues there."""
+    query = select(func.count()).where(IssueLink.tracker_project_id == project.id)
+    count = (await session.exec(query)).one()
+    if count:
+        raise ConflictError(f"{count} tasks have a link into {project.key}: it stays, so that their ledger does.")
+    record(session, act, "deleted", subject=project, changes={"key": (project.key, None)})
+    await session.delete(project)
 
 
 def create_route(session: AsyncSession, act: Act, values: Mapping[str, Any]) -> Route:

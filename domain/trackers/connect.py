@@ -7,6 +7,7 @@ from domain.trackers.contract import Adapter, WebhookReader
 from domain.trackers.credentials import Vault
 from domain.trackers.github import GitHubAdapter
 from domain.trackers.github_webhooks import GitHubWebhooks
+from domain.trackers.shared_tokens import open_shared_tokens
 from domain.trackers.table import Tracker, TrackerKind
 
 DEFAULT_BASE_URL = {TrackerKind.GITHUB: "https://api.github.com"}
@@ -21,4 +22,5 @@ def connect(tracker: Tracker, vault: Vault, settings: Settings) -> Adapter:
         timeout_seconds=settings.tracker_timeout_seconds,
         # A call must be over before the lease under which it is made; a tenth is kept for what comes before and after.
         patience_seconds=0.9 * (settings.lease_seconds - settings.tracker_timeout_seconds),
+        shared_tokens=open_shared_tokens(settings.redis_url, vault),
     )

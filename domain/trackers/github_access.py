@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Protocol, TypeVar
+from typing import Annotated, Protocol
 
 import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -12,12 +12,11 @@ from jwt.exceptions import PyJWTError
 
 from domain.errors import InvalidError
 from domain.trackers.contract import Failure, TrackerError
-from domain.trackers.github_errors import Answer, Call, unreadable
-from domain.trackers.github_wire import Ask, Wire
+from domain.trackers.github_call import Ask, Call, read_document
+from domain.trackers.github_wire import Wire
+from domain.trackers.shared_tokens import SharedToken, SharedTokens
 
 RENEWED_BEFORE = timedelta(minutes=5)
-
-T = TypeVar("T")
 
 
 class Access(Protocol):
@@ -25,6 +24,10 @@ class Access(Protocol):
 
     def token_for(self, wire: Wire, repository: str) -> str:
         """Returns the token for calls about a repository, given as the path of its resource."""
+        ...
+
+    def tokens(self, wire: Wire) -> list[str]:
+        """Returns a token for each part of GitHub that the account sees."""
         ...
 
     def login(self, wire: Wire) -> str:
@@ -39,9 +42,16 @@ class Access(Protocol):
         """Says whether we may write issues and labels, by the permissions that a repository's document shows."""
         ...
 
+    def close(self) -> None:
+        """Closes connections."""
+        ...
 
-def open_access(credentials: Mapping[str, str]) -> Access:
-    """Returns the access that credentials give: `token`, or `app_id`, `private_key` (PEM) and maybe `installation_id`."""
+
+def open_access(credentials: Mapping[str, str], *, base_url: str, shared: SharedTokens | None = None) -> Access:
+    """Returns the access that credentials give: `token`, or `app_id`, `private_key` (PEM) and maybe `installation_id`.
+
+    An App's tokens are shared with other processes through `shared`, where it is given.
+    """
     if credentials.get("token"):
         return TokenAccess(credentials["token"])
     app_id, private_key = credentials.get("app_id"), credentials.get("private_key")
@@ -50,15 +60,8 @@ def open_access(credentials: Mapping[str, str]) -> Access:
     installation_id = str(credentials.get("installation_id") or "")
     if installation_id and not installation_id.isdecimal():
         raise InvalidError("installation_id is the number of the App's installation.")
-    return AppAccess(str(app_id), private_key, int(installation_id) if installation_id else None)
-
-
-def read_document(answer: Answer, call: Call, kind: type[T]) -> T:
-    """Reads what an answer says; a TrackerError where it isn't what GitHub documents."""
-    try:
-        return msgspec.json.decode(answer.text, type=kind)
-    except (msgspec.DecodeError, RecursionError):
-        raise unreadable(call, answer) from None
+    fixed = int(installation_id) if installation_id else None
+    return AppAccess(str(app_id), private_key, fixed, base_url=base_url, shared=shared)
 
 
 class _User(msgspec.Struct):
@@ -75,6 +78,10 @@ class TokenAccess:
         """Returns the token."""
         return self._token
 
+    def tokens(self, wire: Wire) -> list[str]:
+        """Returns the token."""
+        return [self._token]
+
     def login(self, wire: Wire) -> str:
         """Asks whose token it is."""
         answer = wire.send(Ask(Call.ACCOUNT, "GET", "/user"), self._token)
@@ -87,6 +94,9 @@ class TokenAccess:
         """Takes the person's role in the repository: labels need triage."""
         return any((permissions or {}).get(role, False) for role in ("admin", "maintain", "push", "triage"))
 
+    def close(self) -> None:
+        """Has nothing to close."""
+
 
 class _App(msgspec.Struct):
     slug: str
@@ -94,6 +104,7 @@ class _App(msgspec.Struct):
 
 class _Installation(msgspec.Struct):
     id: int
+    suspended_at: str | None = None
 
 
 class _InstallationToken(msgspec.Struct):
@@ -102,23 +113,45 @@ class _InstallationToken(msgspec.Struct):
 
 
 class AppAccess:
-    """A GitHub App: all threads use an installation's token until five minutes before its end, so that ETags stay good."""
+    """A GitHub App: all threads use an installation's token until five minutes before its end, so that ETags stay good.
 
-    def __init__(self, app_id: str, private_key: str, installation_id: int | None) -> None:
+    So do all processes that share tokens.
+    """
+
+    def __init__(
+        self, app_id: str, private_key: str, installation_id: int | None, *, base_url: str, shared: SharedTokens | None = None
+    ) -> None:
         self._app = AppAuth(app_id, private_key)
         self._installation_id = installation_id
+        self._name = f"{base_url} {app_id}"
+        self._shared = shared
         self._installations: dict[str, int] = {}
-        self._tokens: dict[int, _InstallationToken] = {}
+        self._tokens: dict[int, SharedToken] = {}
         self._lock = threading.Lock()
 
     def token_for(self, wire: Wire, repository: str) -> str:
         """Returns the token of the repository's installation; whoever comes while it is renewed waits for it."""
         with self._lock:
-            installation = self._installation_of(wire, repository)
-            known = self._tokens.get(installation)
-            if known is None or known.expires_at - datetime.now(UTC) < RENEWED_BEFORE:
-                known = self._tokens[installation] = self._new_token(wire, installation)
-            return known.token
+            return self._token_of(wire, self._installation_of(wire, repository))
+
+    def tokens(self, wire: Wire) -> list[str]:
+        """Returns the token of each installation; which there are is asked each time, since an owner may add one."""
+        with self._lock:
+            fixed = self._installation_id
+            found = self._all_installations(wire) if fixed is None else [_Installation(fixed)]
+            return [self._token_of(wire, each.id) for each in found if each.suspended_at is None]
+
+    def _token_of(self, wire: Wire, installation: int) -> str:
+        known = self._tokens.get(installation)
+        if not _is_fresh(known):
+            known = self._shared.get(self._name_of(installation)) if self._shared else None
+        if known is None or not _is_fresh(known):
+            known = self._new_token(wire, installation)
+        self._tokens[installation] = known
+        return known.token
+
+    def _name_of(self, installation: int) -> str:
+        return f"{self._name} {installation}"
 
     def _installation_of(self, wire: Wire, repository: str) -> int:
         found = self._installation_id or self._installations.get(repository)
@@ -140,13 +173,20 @@ class AppAccess:
 
     def _only_installation(self, wire: Wire) -> int | None:
         """Returns the App's installation where it has one alone: not every server knows a repository's by its number."""
-        answer = wire.send(Ask(Call.ACCOUNT, "GET", "/app/installations"), self._jwt())
-        found = read_document(answer, Call.ACCOUNT, list[_Installation])
+        found = self._all_installations(wire)
         return found[0].id if len(found) == 1 else None
 
-    def _new_token(self, wire: Wire, installation: int) -> _InstallationToken:
+    def _all_installations(self, wire: Wire) -> list[_Installation]:
+        ask = Ask(Call.ACCOUNT, "GET", "/app/installations", parameters={"per_page": "100"})
+        return read_document(wire.send(ask, self._jwt()), Call.ACCOUNT, list[_Installation])
+
+    def _new_token(self, wire: Wire, installation: int) -> SharedToken:
         ask = Ask(Call.ACCOUNT, "POST", f"/app/installations/{installation}/access_tokens", document={})
-        return read_document(wire.send(ask, self._jwt()), Call.ACCOUNT, _InstallationToken)
+        found = read_document(wire.send(ask, self._jwt()), Call.ACCOUNT, _InstallationToken)
+        mine = SharedToken(found.token, found.expires_at)
+        if self._shared is None:
+            return mine
+        return self._shared.put_if_absent(self._name_of(installation), mine, renewed_before=RENEWED_BEFORE)
 
     def login(self, wire: Wire) -> str:
         """Asks for the App's name; what it writes is by `name[bot]`."""
@@ -154,9 +194,13 @@ class AppAccess:
         return f"{read_document(answer, Call.ACCOUNT, _App).slug}[bot]"
 
     def forget(self, token: str) -> None:
-        """Lets the next call fetch another token."""
+        """Lets the next call fetch another token, and other processes too."""
         with self._lock:
-            self._tokens = {key: known for key, known in self._tokens.items() if known.token != token}
+            refused = [installation for installation, known in self._tokens.items() if known.token == token]
+            for installation in refused:
+                del self._tokens[installation]
+                if self._shared is not None:
+                    self._shared.forget(self._name_of(installation), token)
 
     def may_write(self, permissions: Mapping[str, bool] | None) -> bool:
         """Trusts the installation: the App's own permissions don't show in the repository's document."""
@@ -168,3 +212,12 @@ class AppAccess:
         except (PyJWTError, UnsupportedAlgorithm, TypeError, ValueError):
             text = "The GitHub App's private key can't be used: it should be the PEM file that GitHub gave."
             raise TrackerError(Failure.AUTH, text, code="bad_credentials", calls=0) from None
+
+    def close(self) -> None:
+        """Closes the connections to where tokens are shared."""
+        if self._shared is not None:
+            self._shared.close()
+
+
+def _is_fresh(known: SharedToken | None) -> bool:
+    return known is not None and known.expires_at - datetime.now(UTC) >= RENEWED_BEFORE

@@ -19,7 +19,7 @@ def read_region(body: str | None) -> str | None:
     """
     lines = _LINE.findall(body or "")
     found = _find_region(lines)
-    return None if found is None else _canonical("".join(lines[found[0] + 1 : found[1]]))
+    return None if found is None else canonical("".join(lines[found[0] + 1 : found[1]]))
 
 
 def read_marker(body: str | None) -> UUID | None:
@@ -44,7 +44,7 @@ def write_body(body: str | None, *, region: str | None = None, marker: UUID | No
 
 def _with_region(body: str, region: str) -> str:
     lines = _LINE.findall(body)
-    text = _ended(_neutral(_canonical(region)))
+    text = _ended(neutral(canonical(region)))
     found = _find_region(lines)
     if found is not None:
         start, end = found
@@ -84,11 +84,12 @@ def _text(line: str) -> str:
     return line.removesuffix("\n").removesuffix("\r")
 
 
-def _canonical(text: str) -> str:
+def canonical(text: str) -> str:
+    """Returns a text trimmed and with LF line ends; GitHub gives CRLF for what was edited in the browser."""
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
-def _neutral(text: str) -> str:
+def neutral(text: str) -> str:
     """Returns a text in which nothing can be taken for a delimiter or a marker."""
     return _OURS.sub("&lt;!--", text)
 

@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from domain.trackers.contract import Draft, Field, Fields, RemoteIssue
+from domain.trackers.contract import Draft, Field, Fields, Place, RemoteIssue
 from domain.trackers.github_body import read_marker, read_region, write_body
+from domain.trackers.github_fields import FieldValueDocument, read_native, write_native
 
 Number: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 Instant: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -16,6 +17,7 @@ STATES = {
     "open": {"state": "open", "state_reason": "reopened"},
     "done": {"state": "closed", "state_reason": "completed"},
     "cancelled": {"state": "closed", "state_reason": "not_planned"},
+    "duplicate": {"state": "closed", "state_reason": "duplicate"},  # written only: it is read as cancelled
 }
 
 
@@ -25,8 +27,20 @@ class LabelDocument(msgspec.Struct, frozen=True):
     name: str | None = None
 
 
-class IssueDocument(msgspec.Struct, frozen=True):
-    """What we read of an issue, from an answer and from a webhook alike.
+class UserDocument(msgspec.Struct, frozen=True):
+    """An account."""
+
+    login: str
+
+
+class TypeDocument(msgspec.Struct, frozen=True):
+    """The type of an issue."""
+
+    name: str | None = None
+
+
+class IssueDocument(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What we read of an issue, from an answer and from a webhook alike; a webhook may leave the values of fields away.
 
     https://docs.github.com/rest/issues/issues#get-an-issue
     """
@@ -43,11 +57,17 @@ class IssueDocument(msgspec.Struct, frozen=True):
     state_reason: str | None = None
     locked: bool = False
     pull_request: dict[str, Any] | None = None
+    user: UserDocument | None = None
+    assignees: list[UserDocument] = []
+    comments: int = 0
+    type: TypeDocument | None = None
+    issue_field_values: list[FieldValueDocument] | None = None
 
 
-def read_issue(document: IssueDocument, *, label_prefix: str, etag: str | None = None, actor: str | None = None) -> RemoteIssue:
-    """Returns the issue in the canonical form of the contract."""
+def read_issue(document: IssueDocument, place: Place, *, etag: str | None = None, actor: str | None = None) -> RemoteIssue:
+    """Returns the issue in the canonical form of the contract, as seen from a place."""
     names = _label_names(document)
+    assignees = [user.login.lower() for user in document.assignees]
     return RemoteIssue(
         remote_id=str(document.number),
         global_id=document.node_id,
@@ -59,11 +79,14 @@ def read_issue(document: IssueDocument, *, label_prefix: str, etag: str | None =
             Field.TITLE: document.title,
             Field.BODY: read_region(document.body),
             Field.STATUS: _status(document),
-            Field.LABELS: _our_labels(names, label_prefix),
-        },
+            Field.ASSIGNEE: assignees,
+            Field.LABELS: _our_labels(names, place.label_prefix),
+        }
+        | read_native(document.issue_field_values or [], place.native),
         raw={
             "body": document.body,
             "labels": names,
+            "assignees": [user.login for user in document.assignees],
             "state": document.state,
             "state_reason": document.state_reason,
             "locked": document.locked,
@@ -71,6 +94,10 @@ def read_issue(document: IssueDocument, *, label_prefix: str, etag: str | None =
         },
         etag=etag,
         actor=actor,
+        author=document.user.login.lower() if document.user else None,
+        comments=document.comments,
+        locked=document.locked,
+        issue_type=document.type.name if document.type else None,
     )
 
 
@@ -88,7 +115,7 @@ def _key(document: IssueDocument) -> str:
 def _status(document: IssueDocument) -> str:
     if document.state == "open":
         return "open"
-    return "cancelled" if document.state_reason == "not_planned" else "done"
+    return "cancelled" if document.state_reason in ("not_planned", "duplicate") else "done"
 
 
 def _our_labels(names: list[str], prefix: str) -> list[str]:
@@ -100,21 +127,28 @@ def _is_ours(name: str, prefix: str) -> bool:
     return name.lower().startswith(prefix.lower())
 
 
-def write_draft(draft: Draft, label_prefix: str) -> dict[str, Any]:
+def write_draft(draft: Draft, place: Place) -> dict[str, Any]:
     """Returns the body of the request that makes the issue; an issue is always made open."""
     region = cast(str | None, draft.fields.get(Field.BODY))
     labels = cast(list[str] | None, draft.fields.get(Field.LABELS))
+    given = {
+        "assignees": draft.fields.get(Field.ASSIGNEE),
+        "type": draft.issue_type,
+        "issue_field_values": write_native(draft.fields, place.native),
+    }
     return {
         "title": draft.fields[Field.TITLE],
         "body": write_body(None, region=region or "", marker=draft.marker),
-        "labels": [label_prefix + name for name in labels or []],
+        "labels": [place.label_prefix + name for name in labels or []],
+        **{name: value for name, value in given.items() if value},
     }
 
 
-def write_changes(issue: RemoteIssue, changes: Fields, label_prefix: str) -> dict[str, Any]:
+def write_changes(issue: RemoteIssue, changes: Fields, place: Place) -> dict[str, Any]:
     """Returns the body of the request that changes these fields and leaves what isn't ours as `issue` has it.
 
-    The marker is put back into the body where `issue.marker` is given and the body lost it.
+    The marker is put back into the body where `issue.marker` is given and the body lost it. Assignees are all who shall be
+    assigned. A native field can't be cleared this way, see `github_fields`: it is left out, and the body may be empty then.
     """
     document: dict[str, Any] = {}
     if Field.TITLE in changes:
@@ -126,6 +160,10 @@ def write_changes(issue: RemoteIssue, changes: Fields, label_prefix: str) -> dic
         document |= STATES[cast(str, changes[Field.STATUS])]
     if Field.LABELS in changes:
         wanted = cast(list[str] | None, changes[Field.LABELS])
-        theirs = [name for name in issue.raw.get("labels", []) if not _is_ours(name, label_prefix)]
-        document["labels"] = theirs + [label_prefix + name for name in wanted or []]
+        theirs = [name for name in issue.raw.get("labels", []) if not _is_ours(name, place.label_prefix)]
+        document["labels"] = theirs + [place.label_prefix + name for name in wanted or []]
+    if Field.ASSIGNEE in changes:
+        document["assignees"] = changes[Field.ASSIGNEE] or []
+    if values := write_native(changes, place.native):
+        document["issue_field_values"] = values
     return document

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -80,17 +81,57 @@ POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _Pool, "https": _TLSPool}
 """The pools of connections that report to the trip, by scheme, for urllib3's PoolManager."""
 
 
-@contextlib.contextmanager
-def watched(seconds: float) -> Iterator[Trip]:
-    """Watches over the request of the block: sockets' own timeouts count from byte to byte, and a dripping server has time."""
-    trip = Trip()
-    timer = threading.Timer(seconds, trip.cut)
-    timer.daemon = True
-    timer.start()
-    _thread.trip = trip
-    try:
-        yield trip
-    finally:
-        trip.end()
-        timer.cancel()
-        _thread.trip = None
+class Watchdog:
+    """Ends requests that take longer than `seconds`: sockets' own timeouts count from byte to byte, and a dripping server has time.
+
+    All requests of an adapter share its one thread. It ends when nothing happened for that long, and starts again when needed. It
+    never has to be woken, which would cost each request: since all have the same time, none that begins while it sleeps is due
+    before it wakes.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._lock = threading.Lock()
+        self._due: dict[Trip, float] = {}
+        self._awake = False
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[Trip]:
+        """Watches over the request of the block."""
+        trip = Trip()
+        self._begin(trip)
+        _thread.trip = trip
+        try:
+            yield trip
+        finally:
+            trip.end()
+            with self._lock:
+                self._due.pop(trip, None)
+            _thread.trip = None
+
+    def _begin(self, trip: Trip) -> None:
+        with self._lock:
+            self._due[trip] = time.monotonic() + self.seconds
+            if not self._awake:
+                self._awake = True
+                threading.Thread(target=self._watch, name="github-watchdog", daemon=True).start()
+
+    def _watch(self) -> None:
+        pause: float | None = self.seconds
+        while pause is not None:
+            time.sleep(pause)
+            overdue, pause = self._look()
+            for trip in overdue:
+                trip.cut()
+
+    def _look(self) -> tuple[list[Trip], float | None]:
+        """Returns the requests whose time is over, and how long to sleep; None once there is nothing to watch."""
+        with self._lock:
+            now = time.monotonic()
+            overdue = [trip for trip, due in self._due.items() if due <= now]
+            for trip in overdue:
+                del self._due[trip]
+            if not self._due:
+                self._awake = bool(overdue)
+                return overdue, self.seconds if overdue else None
+            return overdue, min(self._due.values()) - now

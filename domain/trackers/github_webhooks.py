@@ -7,11 +7,15 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from domain.errors import MalformedError, Place, PlaceKind, pointer
-from domain.trackers.contract import Hint, RemoteIssue
+from domain.errors import MalformedError, PlaceKind, pointer
+from domain.errors import Place as WrongPlace
+from domain.trackers.contract import Hint, Place, RemoteComment, RemoteIssue
+from domain.trackers.github_comments import CommentDocument, read_comment
 from domain.trackers.github_issue import IssueDocument, Number, read_issue
 
 ISSUE_EVENTS = ("issues", "issue_comment")
+SWEEP = "sweep"
+"""The event of what we fetched ourselves: `Swept.payload`."""
 
 T = TypeVar("T")
 
@@ -40,6 +44,17 @@ class _IssueEvent(msgspec.Struct):
     sender: _Sender | None = None
 
 
+class _CommentEvent(msgspec.Struct):
+    """https://docs.github.com/webhooks/webhook-events-and-payloads#issue_comment"""
+
+    action: str
+    comment: dict[str, Any]
+
+
+class _Swept(msgspec.Struct):
+    issue: dict[str, Any]
+
+
 class GitHubWebhooks:
     """Reads GitHub's webhooks."""
 
@@ -65,23 +80,33 @@ class GitHubWebhooks:
             delivery_id,
             project_remote_id=str(read.repository.id),
             remote_id=str(read.issue["number"]),
-            issue=_read_state(event, read, label_prefix=label_prefix),
-            deleted=event == "issues" and read.action == "deleted",
+            issue=_read_state(event, read, Place("", label_prefix)),
         )
 
-    def reread(self, event: str, payload: Mapping[str, Any], *, label_prefix: str) -> RemoteIssue | None:
-        """Reads the issue's state from a payload that `hint` has accepted before; None where it holds none to take over."""
+    def reread(self, event: str, payload: Mapping[str, Any], *, place: Place) -> RemoteIssue | None:
+        """Reads the issue's state from a payload that `hint` has accepted before, or of a sweep; None where it holds none to take over.
+
+        A payload without the values of issue fields holds none where the place has native ones: they would look unset.
+        """
+        if event == SWEEP:
+            return _read_issue(_convert(payload, _Swept).issue, place) if payload else None
         read = _read_event(event, payload) if payload else None
-        if read is None or (event == "issues" and read.action == "deleted"):
+        return None if read is None else _read_state(event, read, place)
+
+    def reread_comment(self, event: str, payload: Mapping[str, Any]) -> RemoteComment | None:
+        """Reads the comment that a stored payload is about; None where it is about none, or one on a pull request."""
+        if event != "issue_comment" or not payload or _read_event(event, payload) is None:
             return None
-        return _read_state(event, read, label_prefix=label_prefix)
+        read = _convert(payload, _CommentEvent)
+        comment = _convert(read.comment, CommentDocument, at="/comment")
+        return read_comment(comment, deleted=read.action == "deleted")
 
 
 def _header(headers: Mapping[str, str], name: str) -> str:
     value = headers.get(name, "").strip()
     if not value:
         detail = f"A webhook of GitHub's carries the header {name}."
-        raise MalformedError(detail, Place(PlaceKind.HEADER, name, "is missing"))
+        raise MalformedError(detail, WrongPlace(PlaceKind.HEADER, name, "is missing"))
     return value
 
 
@@ -106,12 +131,18 @@ def _read_event(event: str, payload: Mapping[str, Any]) -> _IssueEvent | None:
     return read if mention.pull_request is None else None
 
 
-def _read_state(event: str, read: _IssueEvent, *, label_prefix: str) -> RemoteIssue | None:
-    """Returns the issue as the payload shows it; a transferred one goes on elsewhere, and has no state to take over."""
-    if "state" not in read.issue or (event == "issues" and read.action == "transferred"):
+def _read_state(event: str, read: _IssueEvent, place: Place) -> RemoteIssue | None:
+    """Returns the issue as the payload shows it; a deleted one is gone and a transferred one goes on elsewhere."""
+    if "state" not in read.issue or (event == "issues" and read.action in ("deleted", "transferred")):
         return None
-    actor = read.sender.login if read.sender else None
-    return read_issue(_convert(read.issue, IssueDocument, at="/issue"), label_prefix=label_prefix, actor=actor)
+    return _read_issue(read.issue, place, actor=read.sender.login if read.sender else None)
+
+
+def _read_issue(document: Mapping[str, Any], place: Place, *, actor: str | None = None) -> RemoteIssue | None:
+    issue = _convert(document, IssueDocument, at="/issue")
+    if place.native and issue.issue_field_values is None:
+        return None
+    return read_issue(issue, place, actor=actor)
 
 
 def _convert(document: Mapping[str, Any], kind: type[T], *, at: str = "") -> T:

@@ -22,6 +22,7 @@ class LinkState(StrEnum):
     CREATING = "creating"
     UNKNOWN = "unknown"
     LINKED = "linked"
+    MOVED = "moved"
     GONE = "gone"
     DETACHED = "detached"
     NEEDS_ATTENTION = "needs_attention"
@@ -33,16 +34,17 @@ AT_REST = (LinkState.GONE, LinkState.DETACHED, LinkState.NEEDS_ATTENTION)
 class IssueLink(VersionedRow, table=True):
     """A task in a tracker project.
 
-    `marker` is written into the issue and recognises it; `base` holds the canonical value of every field when both sides last
-    agreed; `remote` the issue as last seen (with its ETag); `fence` grows with each claim, so that a worker whose lease ran out can't
-    write any more; `due_at` is when a worker should look, NULL when there is nothing to do.
+    `marker` is written into the issue and recognises it; `base` holds the canonical value of every field when both sides last agreed;
+    `local` what the task held when it was last looked at; `remote` the issue as last seen (with its ETag); `fence` grows with each
+    claim, so that a worker whose lease ran out can't write any more; `due_at` is when a worker should look, NULL when there is nothing
+    to do. `background` links (of a backfill) wait for all others; `flips` are the latest changes of status that the sync carried over.
     """
 
     __tablename__ = "issue_links"
     __table_args__ = (
         one_of("state", LinkState),
         CheckConstraint("pushed_version <= desired_version", name="pushed_version"),
-        CheckConstraint("state NOT IN ('linked', 'gone') OR remote_id IS NOT NULL", name="remote_id"),
+        CheckConstraint("state NOT IN ('linked', 'moved', 'gone') OR remote_id IS NOT NULL", name="remote_id"),
         CheckConstraint("(error_code IS NULL) = (error_since IS NULL)", name="error_since"),
         Index("uq_issue_links_marker", "marker", unique=True),
         Index(
@@ -62,6 +64,8 @@ class IssueLink(VersionedRow, table=True):
     task_id: UUID = Field(foreign_key="tasks.id", ondelete="CASCADE")
     tracker_project_id: UUID = Field(foreign_key="tracker_projects.id", ondelete="RESTRICT")
     label_prefix: str = "ft/"
+    issue_type: str | None = Field(default=None, max_length=100)
+    background: bool = False
     marker: UUID = Field(default_factory=uuid4)
     state: LinkState = Field(default=LinkState.PENDING, sa_type=TextEnum(LinkState))
     remote_id: str | None = Field(default=None, max_length=64)
@@ -69,6 +73,7 @@ class IssueLink(VersionedRow, table=True):
     remote_key: str | None = Field(default=None, max_length=400)
     url: str | None = Field(default=None, max_length=2000)
     base: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
+    local: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
     remote: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
     remote_etag: str | None = None
     remote_version: datetime | None = None
@@ -78,6 +83,10 @@ class IssueLink(VersionedRow, table=True):
     due_at: datetime | None = None
     attempts: int = 0
     probes: int = 0
+    flips: list[str] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False))
+    comments_due: bool = False
+    comments_seen: int = 0
+    comments_seen_at: datetime | None = None
     unknown_since: datetime | None = None
     lease_until: datetime | None = None
     fence: int = Field(default=0, sa_type=BigInteger)
@@ -88,13 +97,30 @@ class IssueLink(VersionedRow, table=True):
     last_synced_at: datetime | None = None
 
 
-def open_link(session: AsyncSession, *, task_id: UUID, tracker_project_id: UUID, label_prefix: str, at: datetime) -> IssueLink:
-    """Adds the link that sends a task to a project, due at once."""
+def open_link(
+    session: AsyncSession,
+    *,
+    task_id: UUID,
+    tracker_project_id: UUID,
+    label_prefix: str,
+    issue_type: str | None = None,
+    background: bool = False,
+    at: datetime,
+) -> IssueLink:
+    """Adds the link that sends a task to a project, due at once; `background` lets all others go first."""
     link = IssueLink(
-        task_id=task_id, tracker_project_id=tracker_project_id, label_prefix=label_prefix, due_at=at, created_at=at, updated_at=at
+        task_id=task_id,
+        tracker_project_id=tracker_project_id,
+        label_prefix=label_prefix,
+        issue_type=issue_type,
+        background=background,
+        due_at=at,
+        created_at=at,
+        updated_at=at,
     )
     session.add(link)
-    after_commit(session, RECONCILE_LINK, link.id)
+    if not background:
+        after_commit(session, RECONCILE_LINK, link.id)
     return link
 
 

@@ -26,6 +26,7 @@ class Route(VersionedRow, table=True):
     priority: str | None = None
     task_kind: str | None = None
     label_prefix: str = "ft/"
+    issue_type: str | None = Field(default=None, max_length=100)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, Index, LargeBinary
+from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
-from domain.columns import TextEnum, VersionedRow, length, one_of
+from domain.columns import TextEnum, VersionedRow, length, now_utc, one_of
 
 
 class TrackerKind(StrEnum):
@@ -28,7 +28,11 @@ class TrackerState(StrEnum):
 
 
 class Tracker(VersionedRow, table=True):
-    """A connection to a tracker; credentials and webhook secrets are encrypted at rest."""
+    """A connection to a tracker; credentials and webhook secrets are encrypted at rest.
+
+    `failures` counts calls in a row that the tracker didn't answer; `limited_creations` is how many creations an hour it was left at
+    when it last said that we are too fast.
+    """
 
     __tablename__ = "trackers"
     __table_args__ = (
@@ -48,13 +52,23 @@ class Tracker(VersionedRow, table=True):
     state: TrackerState = Field(default=TrackerState.OK, sa_type=TextEnum(TrackerState))
     state_reason: str = ""
     blocked_until: datetime | None = None
+    failures: int = 0
+    limited_at: datetime | None = None
+    limited_creations: float | None = None
 
 
 class TrackerProject(VersionedRow, table=True):
-    """A repository, by the numeric id that survives a rename; `details` is what the tracker last said of it."""
+    """A repository, by the numeric id that survives a rename; `details` is what the tracker last said of it.
+
+    `sweep_cursor` is the instant (by the tracker's clock) from which changes are listed. `webhook_at` is when the last webhook came in,
+    `unannounced_since` when a sweep first found a change that no webhook had told; `hook` is how the tracker's webhook was last seen.
+    """
 
     __tablename__ = "tracker_projects"
-    __table_args__ = (Index("uq_tracker_projects_tracker_id_remote_id", "tracker_id", "remote_id", unique=True),)
+    __table_args__ = (
+        Index("uq_tracker_projects_tracker_id_remote_id", "tracker_id", "remote_id", unique=True),
+        Index("ix_tracker_projects_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    )
 
     tracker_id: UUID = Field(foreign_key="trackers.id", ondelete="CASCADE")
     remote_id: str = Field(max_length=64)
@@ -62,6 +76,14 @@ class TrackerProject(VersionedRow, table=True):
     url: str = Field(max_length=2000)
     details: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
     fetched_at: datetime | None = None
-    sweep_cursor: str | None = None
+    due_at: datetime | None = Field(default_factory=now_utc)
+    lease_until: datetime | None = None
+    sweep_cursor: datetime | None = None
     sweep_etag: str | None = None
+    swept_at: datetime | None = None
+    audit_after: UUID | None = None
     last_audit_at: datetime | None = None
+    webhook_at: datetime | None = None
+    unannounced_since: datetime | None = None
+    hook: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
+    hook_checked_at: datetime | None = None

@@ -5,6 +5,7 @@ import pytest
 from domain.errors import InvalidError
 from domain.trackers.address import check_address, is_public
 from domain.trackers.contract import Failure, TrackerError
+from domain.trackers.github_trip import Watchdog
 from domain.trackers.github_wire import Wire
 
 
@@ -117,5 +118,5 @@ async def test_public_address_is_allowed() -> None:
 @pytest.mark.parametrize("url", ["https://[::1", "https://example.com:99999", "http://x:abc"])
 def test_adapter_cannot_reach_an_address_that_cannot_be_so(url: str) -> None:
     with pytest.raises(TrackerError) as caught:
-        Wire(url, 1.0)
+        Wire(url, Watchdog(1.0))
     assert (caught.value.failure, caught.value.code, caught.value.calls) == (Failure.DEFINITE, "unreachable", 0)

@@ -47,6 +47,13 @@ async def failure_of(operation: str, status: int, document: Any = None, **header
 async def test_redirect_is_never_followed(operation: str, status: int) -> None:
     error = await failure_of(operation, status, {"message": "Moved"}, location="/repositories/43/issues")
     assert (error.failure, error.code) == (Failure.DEFINITE, "moved")
+    assert error.moved_to is not None
+    assert error.moved_to.endswith("/repositories/43/issues")
+
+
+async def test_redirect_to_another_server_is_not_passed_on() -> None:
+    for location in ("https://evil.example/repositories/43/issues/1", "//evil.example/x", "https://[", ""):
+        assert (await failure_of("fetch", 301, {"message": "Moved"}, location=location)).moved_to is None
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from domain.errors import MalformedError
-from domain.trackers.contract import Field, WebhookReader
+from domain.trackers.contract import Field, Place, WebhookReader
 from domain.trackers.github_webhooks import GitHubWebhooks
 
 MARKER = UUID("6f9619ff-8b86-4011-b42d-00c04fc964ff")
@@ -28,6 +28,10 @@ def issue_event(action: str = "closed", **changes: Any) -> dict[str, Any]:
         "created_at": "2026-03-01T09:00:00Z",
         "updated_at": "2026-03-02T09:00:00Z",
         "locked": False,
+        "user": {"login": "Mona", "id": 1},
+        "assignees": [{"login": "Kim"}, {"login": "octo-dev"}],
+        "comments": 3,
+        "type": {"id": 9, "name": "Bug"},
         "labels": [{"name": "FT/Security"}, {"name": "bug"}, {"name": "ft/p1"}],
         "body": f"<!-- followthrough:start -->\r\nDo it.\r\n<!-- followthrough:end -->\r\n<!-- followthrough:marker={MARKER} -->",
     }
@@ -81,15 +85,17 @@ def test_changed_body_missing_header_and_empty_secret_are_refused() -> None:
 
 def test_issue_event_carries_the_issue() -> None:
     hint = WEBHOOKS.hint(encoded(issue_event()), headers(), label_prefix="ft/")
-    assert (hint.event, hint.project_remote_id, hint.remote_id, hint.deleted) == ("issues", "487094015", "12", False)
+    assert (hint.event, hint.project_remote_id, hint.remote_id) == ("issues", "487094015", "12")
     assert hint.delivery_id == headers()["x-github-delivery"]
     assert hint.issue is not None
     assert hint.issue.fields == {
         Field.TITLE: "Rotate the key",
         Field.BODY: "Do it.",
         Field.STATUS: "done",
+        Field.ASSIGNEE: ["kim", "octo-dev"],
         Field.LABELS: ["p1", "security"],
     }
+    assert (hint.issue.author, hint.issue.comments, hint.issue.locked, hint.issue.issue_type) == ("mona", 3, False, "Bug")
     assert hint.issue.raw["labels"] == ["FT/Security", "bug", "ft/p1"]
     assert hint.issue.marker == MARKER
     assert hint.issue.key == "acme/checkout#12"
@@ -104,7 +110,7 @@ def test_issue_event_carries_the_issue() -> None:
         ("open", "reopened", "open"),
         ("closed", None, "done"),
         ("closed", "completed", "done"),
-        ("closed", "duplicate", "done"),
+        ("closed", "duplicate", "cancelled"),
         ("closed", "not_planned", "cancelled"),
     ],
 )
@@ -114,14 +120,10 @@ def test_state_and_reason_make_the_status(state: str, reason: str | None, status
     assert hint.issue.fields[Field.STATUS] == status
 
 
-def test_deleted_issue_is_told() -> None:
-    hint = WEBHOOKS.hint(encoded(issue_event("deleted")), headers())
-    assert (hint.remote_id, hint.deleted) == ("12", True)
-
-
-def test_transferred_issue_has_no_state_to_take_over() -> None:
-    hint = WEBHOOKS.hint(encoded(issue_event("transferred")), headers())
-    assert (hint.remote_id, hint.issue, hint.deleted) == ("12", None, False)
+@pytest.mark.parametrize("action", ["deleted", "transferred"])
+def test_issue_that_went_away_has_no_state_to_take_over(action: str) -> None:
+    hint = WEBHOOKS.hint(encoded(issue_event(action)), headers())
+    assert (hint.remote_id, hint.issue) == ("12", None)
 
 
 def test_payload_without_the_state_still_names_the_issue() -> None:
@@ -132,7 +134,7 @@ def test_payload_without_the_state_still_names_the_issue() -> None:
 
 def test_stored_payload_reads_as_the_webhook_did_with_the_labels_of_the_link() -> None:
     event = issue_event()
-    reread = WEBHOOKS.reread("issues", event, label_prefix="ft/")
+    reread = WEBHOOKS.reread("issues", event, place=Place("42", "ft/"))
     assert reread == WEBHOOKS.hint(encoded(event), headers(), label_prefix="ft/").issue
     assert reread is not None
 
@@ -148,13 +150,77 @@ def test_stored_payload_reads_as_the_webhook_did_with_the_labels_of_the_link() -
     ],
 )
 def test_stored_payload_without_a_state_to_take_over_reads_as_none(event: str, payload: dict[str, Any]) -> None:
-    assert WEBHOOKS.reread(event, payload, label_prefix="ft/") is None
+    assert WEBHOOKS.reread(event, payload, place=Place("42", "ft/")) is None
 
 
 def test_deleted_comment_deletes_no_issue() -> None:
-    hint = WEBHOOKS.hint(encoded(issue_event("deleted") | {"comment": {"id": 1}}), headers("issue_comment"))
-    assert (hint.remote_id, hint.deleted) == ("12", False)
+    hint = WEBHOOKS.hint(encoded(comment_event("deleted")), headers("issue_comment"))
+    assert hint.remote_id == "12"
     assert hint.issue is not None
+
+
+def comment_event(action: str, **changes: Any) -> dict[str, Any]:
+    comment = {
+        "id": 99,
+        "html_url": "https://github.com/acme/checkout/issues/12#issuecomment-99",
+        "user": {"login": "Octo-Dev"},
+        "created_at": "2026-03-02T10:00:00+01:00",
+        "updated_at": "2026-03-02T09:30:00Z",
+        "body": "Looks good.\r\nShip it.",
+    }
+    return issue_event(action) | {"comment": comment | changes}
+
+
+@pytest.mark.parametrize("action", ["created", "edited"])
+def test_comment_is_read_from_a_stored_payload(action: str) -> None:
+    comment = WEBHOOKS.reread_comment("issue_comment", comment_event(action))
+    assert comment is not None
+    assert (comment.remote_id, comment.author, comment.body) == ("99", "octo-dev", "Looks good.\nShip it.")
+    assert (comment.created_at, comment.marker, comment.deleted) == (datetime(2026, 3, 2, 9, tzinfo=UTC), None, False)
+
+
+def test_our_own_comment_is_known_by_its_marker() -> None:
+    body = f"Done.\r\n\r\n<!-- followthrough:comment={MARKER} -->"
+    comment = WEBHOOKS.reread_comment("issue_comment", comment_event("created", body=body))
+    assert comment is not None
+    assert (comment.body, comment.marker) == ("Done.", MARKER)
+
+
+def test_deleted_comment_has_no_text() -> None:
+    comment = WEBHOOKS.reread_comment("issue_comment", comment_event("deleted", user=None))
+    assert comment is not None
+    assert (comment.author, comment.body, comment.deleted) == ("ghost", "", True)
+
+
+@pytest.mark.parametrize(
+    ("event", "payload"),
+    [("issues", comment_event("edited")), ("issue_comment", {}), ("sweep", {"issue": issue_event()["issue"]})],
+)
+def test_payload_about_no_comment_gives_none(event: str, payload: dict[str, Any]) -> None:
+    assert WEBHOOKS.reread_comment(event, payload) is None
+
+
+def test_comment_on_a_pull_request_is_none_of_ours() -> None:
+    event = comment_event("created")
+    assert WEBHOOKS.reread_comment("issue_comment", event | {"issue": event["issue"] | {"pull_request": {"url": "x"}}}) is None
+
+
+def test_swept_issue_reads_like_a_webhook() -> None:
+    payload = issue_event()
+    swept = WEBHOOKS.reread("sweep", {"issue": payload["issue"]}, place=Place("42", "ft/"))
+    read = WEBHOOKS.reread("issues", payload, place=Place("42", "ft/"))
+    assert swept is not None
+    assert read is not None
+    assert (swept.fields, swept.raw, swept.actor) == (read.fields, read.raw, None)
+
+
+def test_payload_without_values_of_fields_has_no_state_where_the_place_has_native_ones() -> None:
+    place = Place("42", "ft/", {"due_on": {"id": 7}})
+    assert WEBHOOKS.reread("issues", issue_event(), place=place) is None
+    values = [{"issue_field_id": 7, "data_type": "date", "issue_field_name": "Due", "value": "2026-03-09"}]
+    issue = WEBHOOKS.reread("issues", issue_event(issue_field_values=values), place=place)
+    assert issue is not None
+    assert issue.fields[Field.DUE_ON] == "2026-03-09"
 
 
 def test_pull_request_is_no_issue_of_ours() -> None:
