@@ -17,6 +17,8 @@ class Operation(StrEnum):
 
     CREATE = "create"
     UPDATE = "update"
+    COMMENT = "comment"
+    CLOSE_DUPLICATE = "close_duplicate"
 
 
 class Outcome(StrEnum):
@@ -43,6 +45,7 @@ class SyncAttempt(SQLModel, table=True):
         one_of("outcome", Outcome),
         CheckConstraint("(outcome IS NULL) = (finished_at IS NULL)", name="finished_at"),
         Index("ix_sync_attempts_link_id_id", "link_id", "id"),
+        Index("ix_sync_attempts_tracker_id_started_at", "tracker_id", "started_at"),
         Index(
             "uq_sync_attempts_open_create",
             "link_id",
@@ -53,6 +56,8 @@ class SyncAttempt(SQLModel, table=True):
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
     link_id: UUID = Field(foreign_key="issue_links.id", ondelete="CASCADE")
+    tracker_id: UUID = Field(foreign_key="trackers.id", ondelete="CASCADE")
+    comment_id: UUID | None = None
     fence: int = Field(sa_type=BigInteger)
     operation: Operation = Field(sa_type=TextEnum(Operation))
     fields: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(Text), nullable=False))
@@ -66,11 +71,16 @@ class SyncAttempt(SQLModel, table=True):
 
 
 class SyncConflict(SQLModel, table=True):
-    """A field that both sides changed: what each said, who won and by which rule. The loser is kept here."""
+    """A field that both sides changed: what each said, who won and by which rule. The loser is kept here.
+
+    A person may choose: `resolution` is the side whose value counts from then on, `resolved_by` who said so.
+    """
 
     __tablename__ = "sync_conflicts"
     __table_args__ = (
         one_of("winner", Side),
+        one_of("resolution", Side),
+        CheckConstraint("(resolution IS NULL) = (resolved_at IS NULL)", name="resolved_at"),
         Index("ix_sync_conflicts_link_id_id", "link_id", "id"),
     )
 
@@ -83,7 +93,9 @@ class SyncConflict(SQLModel, table=True):
     winner: Side = Field(sa_type=TextEnum(Side))
     rule: str
     created_at: datetime = Field(default_factory=now_utc)
+    resolution: Side | None = Field(default=None, sa_type=TextEnum(Side))
     resolved_at: datetime | None = None
+    resolved_by: str | None = Field(default=None, max_length=300)
 
 
 class InboxEntry(SQLModel, table=True):
