@@ -1,0 +1,221 @@
+"""Turns: no call goes to a tracker before its tokens and one of the slots in flight are taken, by all workers together."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from domain.columns import now_utc
+from domain.database import Database
+from domain.metrics import LIMITER_DENIED, LIMITER_WAIT
+from domain.sync.pace_buckets import IN_FLIGHT, buckets_of
+from domain.sync.pace_lane import Lane, OutOfPatienceError, in_time
+from domain.sync.pace_rows import ASK_AGAIN_SECONDS, RowPace
+from domain.sync.pace_shared import Asked, SharedPace
+from domain.trackers.contract import Cost, Pacing
+from domain.trackers.table import Tracker
+
+# How long Redis is taken to be away after it didn't answer, so that not every call waits for its timeout.
+AWAY_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Paced(Exception):  # noqa: N818 - no error: the call is to be made later
+    """The call would have to wait longer than it may; nothing was taken. `reason` names the budget that is short."""
+
+    def __init__(self, retry_at: datetime, reason: str) -> None:
+        super().__init__(f"The limit {reason} is used up until {retry_at.isoformat()}.")
+        self.retry_at = retry_at
+        self.reason = reason
+
+
+@dataclass(slots=True)
+class Turn:
+    """A call that may be made now."""
+
+    waited_seconds: float
+    refunded: bool = False
+
+    def refund(self) -> None:
+        """Has the tokens given back at the end of the turn; to be called where nothing was sent."""
+        self.refunded = True
+
+
+class Pacer:
+    """The limiter of one process, which shares the buckets of every tracker with all others through Redis.
+
+    While Redis is away it paces by the ledger in PostgreSQL, slower. `factor` multiplies all rates and bursts.
+    """
+
+    def __init__(self, redis: Redis, database: Database, *, factor: float = 1.0) -> None:
+        self._factor = factor
+        self._shared = SharedPace(redis, database)
+        self._rows = RowPace(database, factor)
+        self._name = uuid4().hex
+        self._numbers = itertools.count(1)
+        self._lanes: dict[tuple[UUID, int], Lane] = {}
+        self._closed: dict[tuple[UUID, Cost, bool], tuple[float, str]] = {}
+        self._giving: set[asyncio.Task[None]] = set()
+        self._away_until = 0.0
+
+    @asynccontextmanager
+    async def turn(
+        self, tracker: Tracker, pacing: Pacing, cost: Cost, *, background: bool = False, patience_seconds: float = 2.0
+    ) -> AsyncIterator[Turn]:
+        """Waits for a call's turn; raises Paced where that would take longer than the patience, and errors of the database.
+
+        The slot is given back at the end, whatever happens. A background call gets in only while every bucket that it takes from is at
+        least half full and at most half of the slots are taken.
+        """
+        began = time.monotonic()
+        asked = self._asked(tracker, pacing, cost, background=background)
+        lane = self._lane(tracker.id, pacing.in_flight)
+        try:
+            await self._queue(asked, lane, cost, until=began + patience_seconds)
+        except Paced as paced:
+            LIMITER_DENIED.labels(paced.reason).inc()
+            raise
+        turn = Turn(time.monotonic() - began)
+        LIMITER_WAIT.labels(cost).observe(turn.waited_seconds)
+        try:
+            yield turn
+        finally:
+            try:
+                await asyncio.shield(self._in_the_end(self._give(asked, tokens=turn.refunded)))
+            finally:
+                lane.leave(background=background)
+
+    def _asked(self, tracker: Tracker, pacing: Pacing, cost: Cost, *, background: bool) -> Asked:
+        return Asked(
+            tracker.id,
+            buckets_of(tracker, pacing, cost, factor=self._factor, at=now_utc()),
+            holder=f"{self._name}:{next(self._numbers)}",
+            slots=max(1, pacing.in_flight // 2) if background else pacing.in_flight,
+            background=background,
+        )
+
+    def _lane(self, tracker_id: UUID, in_flight: int) -> Lane:
+        lane = self._lanes.get((tracker_id, in_flight))
+        if lane is None:
+            lane = self._lanes[tracker_id, in_flight] = Lane(in_flight)
+        return lane
+
+    async def _queue(self, asked: Asked, lane: Lane, cost: Cost, *, until: float) -> None:
+        """Lets one of a kind ask at a time, in order: the others would only ask in vain, and keep slots from those who need not wait."""
+        gate = lane.gates[cost, asked.background]
+        try:
+            self._check_closed(asked, cost, until=until)
+            await in_time(gate.acquire, until)
+            try:
+                await self._ask_until_granted(asked, lane, cost, until=until)
+            finally:
+                gate.release()
+        except OutOfPatienceError:
+            raise self._paced(asked, cost) from None
+
+    async def _ask_until_granted(self, asked: Asked, lane: Lane, cost: Cost, *, until: float) -> None:
+        key = (asked.tracker_id, cost, asked.background)
+        while True:
+            self._check_closed(asked, cost, until=until)
+            closed = self.closed_until(asked.tracker_id, cost, background=asked.background) - time.monotonic()
+            if closed > 0:
+                await asyncio.sleep(closed)
+            wait, reason = await self._ask_with_slot(asked, lane, cost, until=until)
+            if wait <= 0:
+                self._closed.pop(key, None)
+                return
+            if reason != IN_FLIGHT:
+                self._closed[key] = (time.monotonic() + wait, reason)
+            elif time.monotonic() + wait > until:
+                raise OutOfPatienceError
+            else:
+                await asyncio.sleep(wait)
+
+    async def _ask_with_slot(self, asked: Asked, lane: Lane, cost: Cost, *, until: float) -> tuple[float, str]:
+        await lane.enter(background=asked.background, until=until)
+        wait, reason, answered = ASK_AGAIN_SECONDS, IN_FLIGHT, False
+        try:
+            wait, reason = await self._take(asked, cost)
+            answered = True
+        finally:
+            if not answered:
+                # Cancelled while it asked: nobody knows if it was granted.
+                self._in_the_end(self._give(asked, tokens=False))
+            if wait > 0:
+                lane.leave(background=asked.background)
+        return wait, reason
+
+    async def _take(self, asked: Asked, cost: Cost) -> tuple[float, str]:
+        if time.monotonic() >= self._away_until:
+            try:
+                return await self._shared.take(asked)
+            except (RedisError, OSError, TimeoutError) as error:
+                self._lose(error)
+        return await self._rows.ask(asked.tracker_id, asked.buckets, cost, holder=asked.holder)
+
+    def _lose(self, error: Exception) -> None:
+        self._away_until = time.monotonic() + AWAY_SECONDS
+        self._shared.lose()
+        log.warning("pace_without_redis", error=type(error).__name__)
+
+    async def _give(self, asked: Asked, *, tokens: bool) -> None:
+        if self._rows.give(asked.tracker_id, asked.holder):
+            return
+        if time.monotonic() < self._away_until:
+            self._shared.give_later(asked)
+            return
+        try:
+            await self._shared.give(asked, tokens=tokens)
+        except (RedisError, OSError, TimeoutError) as error:
+            self._shared.give_later(asked)
+            self._lose(error)
+
+    def _in_the_end(self, giving: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Starts what is to be done even if the caller is cancelled."""
+        task = asyncio.create_task(giving)
+        self._giving.add(task)
+        task.add_done_callback(self._giving.discard)
+        return task
+
+    def closed_until(self, tracker_id: UUID, cost: Cost, *, background: bool = False) -> float:
+        """Gives the instant (`time.monotonic`) before which it is in vain to ask, by the last denial of this process; 0.0 for none."""
+        return self._last_denial(tracker_id, cost, background=background)[0]
+
+    def _last_denial(self, tracker_id: UUID, cost: Cost, *, background: bool) -> tuple[float, str]:
+        none = (0.0, IN_FLIGHT)
+        denial = self._closed.get((tracker_id, cost, False), none)
+        return max(denial, self._closed.get((tracker_id, cost, True), none)) if background else denial
+
+    def _check_closed(self, asked: Asked, cost: Cost, *, until: float) -> None:
+        if self.closed_until(asked.tracker_id, cost, background=asked.background) > until:
+            raise self._paced(asked, cost)
+
+    def _paced(self, asked: Asked, cost: Cost) -> Paced:
+        closed_until, reason = self._last_denial(asked.tracker_id, cost, background=asked.background)
+        wait = closed_until - time.monotonic()
+        if wait <= 0:
+            wait, reason = ASK_AGAIN_SECONDS, IN_FLIGHT
+        return Paced(now_utc() + timedelta(seconds=wait), reason)
+
+    async def room(self, tracker: Tracker, pacing: Pacing, cost: Cost, *, background: bool = False) -> int:
+        """Tells for how many such calls there are tokens now; slots don't count, as they change hands in a moment."""
+        if self.closed_until(tracker.id, cost, background=background) > time.monotonic():
+            return 0
+        asked = self._asked(tracker, pacing, cost, background=background)
+        if time.monotonic() >= self._away_until:
+            try:
+                return asked.fitting(await self._shared.look(asked))
+            except (RedisError, OSError, TimeoutError) as error:
+                self._lose(error)
+        wait, _ = await self._rows.look(tracker.id, asked.buckets)
+        return 0 if wait > 0 else 1
