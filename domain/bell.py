@@ -17,6 +17,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 RECONCILE_LINK = "reconcile_link"
+SWEEP_PROJECT = "sweep_project"
 
 RING_TIMEOUT_SECONDS = 0.5
 SILENCE_SECONDS = 1.0

@@ -42,8 +42,8 @@ INSERT INTO api_tokens (id, name, hash, hint, scopes, created_at, last_used_at)
 VALUES (('0192f0c4-0000-7000-8000-00000000010' || $1::int)::uuid, $2::text, $3, right($4::text, 4), ARRAY[$2::text], now(), now())
 """
 _ROUTE = f"""
-INSERT INTO trackers (id, kind, name, base_url, credentials, webhook_secret, state, state_reason, version, created_at, updated_at)
-    VALUES ('{TRACKER_ID}', 'github', 'GitHub', 'https://api.github.com', '\\x00', '\\x00', 'ok', '', 1, now(), now());
+INSERT INTO trackers (id, kind, name, base_url, credentials, webhook_secret, state, state_reason, failures, version, created_at, updated_at)
+    VALUES ('{TRACKER_ID}', 'github', 'GitHub', 'https://api.github.com', '\\x00', '\\x00', 'ok', '', 0, 1, now(), now());
 INSERT INTO tracker_projects (id, tracker_id, remote_id, key, url, details, fetched_at, version, created_at, updated_at)
     VALUES ('{PROJECT_ID}', '{TRACKER_ID}', '4711', 'acme/shop', 'https://github.com/acme/shop', '{{}}', now(), 1, now(), now());
 INSERT INTO routes (id, position, tracker_project_id, label_prefix, version, created_at, updated_at)

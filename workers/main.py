@@ -1,16 +1,19 @@
 """All jobs and all schedules, in one place."""
 
+import asyncio
 from typing import Any, cast
 
 import uvloop
 from arq import cron, func
+from arq.cron import CronJob
 from arq.worker import Worker
 from prometheus_client import start_http_server
 
-from domain.bell import RECONCILE_LINK, deserialize, redis_settings, serialize
+from domain.bell import RECONCILE_LINK, SWEEP_PROJECT, deserialize, redis_settings, serialize
 from domain.logs import set_up_logs
 from domain.settings import Settings
 from workers.context import close_desk, desk_of, open_desk
+from workers.projects import keep_measuring, ring_for_due_projects, sweep_project, tidy_inbox
 from workers.sync import reconcile_link, ring_for_due_links
 
 STOP_SECONDS = 20
@@ -21,13 +24,16 @@ def make_worker(settings: Settings) -> Worker:
 
     async def start(context: dict[Any, Any]) -> None:
         context["desk"] = await open_desk(settings)
+        # Each worker shows the figures of all, and so measures by itself: a job would go to any of them.
+        context["measuring"] = asyncio.create_task(keep_measuring(desk_of(context)))
 
     async def stop(context: dict[Any, Any]) -> None:
+        context["measuring"].cancel()
         await close_desk(desk_of(context))
 
     return Worker(
-        functions=[func(cast(Any, reconcile_link), name=RECONCILE_LINK)],
-        cron_jobs=[cron(cast(Any, ring_for_due_links), second=_every(settings.poll_seconds), unique=True, run_at_startup=True)],
+        functions=[func(cast(Any, reconcile_link), name=RECONCILE_LINK), func(cast(Any, sweep_project), name=SWEEP_PROJECT)],
+        cron_jobs=_schedules(settings),
         redis_settings=redis_settings(settings.redis_url),
         queue_name=settings.queue_name,
         on_startup=cast(Any, start),
@@ -43,6 +49,15 @@ def make_worker(settings: Settings) -> Worker:
         health_check_interval=10,
         log_results=False,
     )
+
+
+def _schedules(settings: Settings) -> list[CronJob]:
+    poll = _every(settings.poll_seconds)
+    return [
+        cron(cast(Any, ring_for_due_links), second=poll, unique=True, run_at_startup=True),
+        cron(cast(Any, ring_for_due_projects), second=poll, unique=True, run_at_startup=True),
+        cron(cast(Any, tidy_inbox), hour=3, minute=17, second=0, unique=True),
+    ]
 
 
 def _every(seconds: float) -> set[int]:

@@ -1,5 +1,6 @@
 """A task becomes an issue: journal first, one request, then the outcome. Nobody sends a second one before absence is proven."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import col, select
@@ -8,40 +9,53 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from domain.bell import RECONCILE_LINK, after_commit
 from domain.columns import now_utc, touch
 from domain.database import transaction
+from domain.metrics import SYNC_LAG
+from domain.sync.assign import narrow, widen
 from domain.sync.claim import Claim, own_link, own_task, release
 from domain.sync.desk import Desk
-from domain.sync.dropped import note_dropped
+from domain.sync.dropped import note_dropped, note_refused, say
 from domain.sync.failure import note_failure
-from domain.sync.journal import begin_attempt, end_badly, end_well, load_attempt
+from domain.sync.journal import begin_attempt, end_badly, end_well
 from domain.sync.local import local_fields
 from domain.sync.merge import canon_all
 from domain.sync.remote import as_json, keep_remote
 from domain.sync.settle import settle
+from domain.sync.steps import Step, reached
 from domain.sync.table import Operation, SyncAttempt
-from domain.trackers.contract import Draft, Failure, Field, Fields, Receipt, TrackerError
+from domain.trackers.contract import Cost, Draft, Failure, Field, Fields, Receipt, TrackerError
 from domain.trackers.link import IssueLink, LinkState
 
-# An issue is made open; any other status follows as a change of its own.
-CREATED_FIELDS = (Field.TITLE, Field.BODY, Field.LABELS)
+UNTYPED = "The tracker did not take the type {}, so the issue was made without one."
 
 
-async def create_issue(desk: Desk, claim: Claim) -> None:
-    """Makes the issue of a pending link."""
-    prepared = await _prepare(desk, claim)
-    if prepared is None:
-        return
-    attempt, draft, version = prepared
-    try:
-        receipt = await claim.adapter.create(claim.place, draft)
-    except TrackerError as error:
-        await _note_failure(desk, claim, attempt, error=error)
-    else:
-        await _note_success(desk, claim, attempt, receipt=receipt, sent=draft.fields, version=version)
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """An issue that is about to be made, written down already: with what, and which version of the task that is."""
+
+    attempt: SyncAttempt
+    draft: Draft
+    fields: Fields
+    status: str
+    version: int
+    changed_at: datetime
 
 
-async def _prepare(desk: Desk, claim: Claim) -> tuple[SyncAttempt, Draft, int] | None:
+async def create_issue(desk: Desk, claim: Claim) -> datetime | None:
+    """Makes the issue of a pending link; gives when the link is due again."""
+    pacing = claim.adapter.capabilities.pacing
+    async with desk.pacer.turn(claim.tracker, pacing, Cost.CREATE, background=claim.link.background) as turn:
+        sending = await _prepare(desk, claim)
+        if sending is None:
+            turn.refund()
+            return None
+        outcome = await _send(claim, sending)
+    return await _note_outcome(desk, claim, sending, outcome)
+
+
+async def _prepare(desk: Desk, claim: Claim) -> Sending | None:
     """Writes down what is about to be sent; None where there is nothing to send."""
     now = now_utc()
+    await reached(Step.BEFORE_JOURNAL, Operation.CREATE)
     async with transaction(desk.database) as session:
         owned = await own_task(session, claim)
         if owned is None:
@@ -52,30 +66,60 @@ async def _prepare(desk: Desk, claim: Claim) -> tuple[SyncAttempt, Draft, int] |
             touch(link, now)
             release(link, due_at=None)
             return None
-        fields = await local_fields(session, task, capabilities=claim.adapter.capabilities, public_url=desk.settings.public_url)
-        sent = {field: fields[field] for field in CREATED_FIELDS}
-        link.state, link.base = LinkState.CREATING, as_json(sent | {Field.STATUS: "open"})
-        attempt = begin_attempt(session, link, Operation.CREATE, fields=sent, at=now)
-        return attempt, Draft(link.marker, sent), link.desired_version
+        local = await local_fields(session, claim, task, public_url=desk.settings.public_url)
+        # An issue is made open, any other status follows as a change of its own; and without what was refused before.
+        refused = {name for name, note in link.notes.items() if "value" in note}
+        sent: Fields = {field: value for field, value in local.fields.items() if field is not Field.STATUS and field not in refused}
+        link.state, link.base, link.local = LinkState.CREATING, as_json(sent | {Field.STATUS: "open"}), as_json(local.fields)
+        say(link, local.notes)
+        attempt = begin_attempt(session, link, Operation.CREATE, tracker_id=claim.tracker.id, fields=sent, at=now)
+        assigned: Fields = sent | {Field.ASSIGNEE: widen(sent.get(Field.ASSIGNEE), {}, instead_of=None)}
+        draft = Draft(link.marker, assigned, link.issue_type)
+        return Sending(attempt, draft, sent, str(local.fields[Field.STATUS]), link.desired_version, task.updated_at)
 
 
-async def _note_success(desk: Desk, claim: Claim, attempt: SyncAttempt, *, receipt: Receipt, sent: Fields, version: int) -> None:
+async def _send(claim: Claim, sending: Sending) -> Receipt | TrackerError:
+    await reached(Step.AFTER_JOURNAL, Operation.CREATE)
+    try:
+        receipt = await claim.adapter.create(claim.place, sending.draft)
+    except TrackerError as error:
+        return error
+    await reached(Step.AFTER_RESPONSE, Operation.CREATE)
+    return receipt
+
+
+async def _note_outcome(desk: Desk, claim: Claim, sending: Sending, outcome: Receipt | TrackerError) -> datetime | None:
     now = now_utc()
     async with transaction(desk.database, desk.bell.ring) as session:
-        end_well(await load_attempt(session, attempt), receipt, kind=claim.tracker.kind, at=now)
-        owned = await own_task(session, claim)
-        if owned is None:
-            await _note_orphan(session, claim, receipt)
-            return
-        task, link = owned
-        local = await local_fields(session, task, capabilities=claim.adapter.capabilities, public_url=desk.settings.public_url)
-        link.state, link.unknown_since = LinkState.LINKED, None
-        keep_remote(link, receipt.issue)
-        seen = canon_all(receipt.issue.fields, title_limit=claim.adapter.capabilities.title_limit)
-        link.base = as_json(seen)
-        note_dropped(link, sent, seen)
-        # An issue is made open: a task that is done already has something left to say.
-        await settle(session, claim, link, version=version if local[Field.STATUS] == seen[Field.STATUS] else version - 1, at=now)
+        if isinstance(outcome, TrackerError):
+            due_at = await _note_failure(session, claim, sending, outcome, at=now)
+        else:
+            due_at = await _note_success(session, claim, sending, outcome, at=now)
+        await reached(Step.BEFORE_COMMIT, Operation.CREATE)
+    await reached(Step.AFTER_COMMIT, Operation.CREATE)
+    return due_at
+
+
+async def _note_success(session: AsyncSession, claim: Claim, sending: Sending, receipt: Receipt, *, at: datetime) -> datetime | None:
+    await end_well(session, sending.attempt, receipt, kind=claim.tracker.kind, at=at)
+    link = await own_link(session, claim)
+    if link is None:
+        await _note_orphan(session, claim, receipt)
+        return None
+    link.state, link.unknown_since = LinkState.LINKED, None
+    keep_remote(link, receipt.issue)
+    seen = canon_all(receipt.issue.fields, title_limit=claim.adapter.capabilities.title_limit)
+    seen = narrow(seen, base=sending.fields.get(Field.ASSIGNEE), local=None)
+    kept = {name: note for name, note in link.notes.items() if name not in {field.value for field in sending.fields} or "value" not in note}
+    link.base = as_json({field: value for field, value in seen.items() if field in sending.fields or field is Field.STATUS})
+    note_dropped(link, sending.fields, seen)
+    link.notes = kept | link.notes
+    if sending.draft.issue_type and receipt.issue.issue_type != sending.draft.issue_type:
+        link.notes = link.notes | {"type": {"text": UNTYPED.format(sending.draft.issue_type)}}
+    # An issue is made open: a task that is done already has something left to say.
+    await settle(session, claim, link, version=sending.version if sending.status == seen[Field.STATUS] else sending.version - 1, at=at)
+    SYNC_LAG.observe(max(0.0, (at - sending.changed_at).total_seconds()))
+    return link.due_at
 
 
 async def _note_orphan(session: AsyncSession, claim: Claim, receipt: Receipt) -> None:
@@ -85,19 +129,25 @@ async def _note_orphan(session: AsyncSession, claim: Claim, receipt: Receipt) ->
         keep_remote(link, receipt.issue)
 
 
-async def _note_failure(desk: Desk, claim: Claim, attempt: SyncAttempt, *, error: TrackerError) -> None:
-    now = now_utc()
-    async with transaction(desk.database, desk.bell.ring) as session:
-        end_badly(await load_attempt(session, attempt), error, kind=claim.tracker.kind, at=now)
-        link = await own_link(session, claim)
-        if link is None:
-            await _note_absent(session, claim, attempt, error=error, at=now)
-            return
-        if error.failure is Failure.AMBIGUOUS:
-            link.state, link.unknown_since, link.probes = LinkState.UNKNOWN, attempt.started_at, 0
-        else:
-            link.state = LinkState.PENDING
-        await note_failure(session, link, error, tracker_id=claim.tracker.id, at=now)
+async def _note_failure(session: AsyncSession, claim: Claim, sending: Sending, error: TrackerError, *, at: datetime) -> datetime | None:
+    await end_badly(session, sending.attempt, error, kind=claim.tracker.kind, at=at)
+    link = await own_link(session, claim)
+    if link is None:
+        await _note_absent(session, claim, sending.attempt, error=error, at=at)
+        return None
+    if error.failure is Failure.AMBIGUOUS:
+        link.state, link.unknown_since, link.probes = LinkState.UNKNOWN, sending.attempt.started_at, 0
+    else:
+        link.state = LinkState.PENDING
+        if error.code == "invalid_type":
+            link.notes, link.issue_type = link.notes | {"type": {"text": UNTYPED.format(link.issue_type)}}, None
+            release(link, due_at=at)
+            return at
+        if error.code == "invalid" and note_refused(link, sending.fields, error.wrong, remote={}):
+            release(link, due_at=at)
+            return at
+    await note_failure(session, claim, link, error, at=at)
+    return link.due_at
 
 
 async def _note_absent(session: AsyncSession, claim: Claim, attempt: SyncAttempt, *, error: TrackerError, at: datetime) -> None:

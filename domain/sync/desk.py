@@ -1,5 +1,6 @@
-"""What the sync works with: the database, the adapters that are open, and the settings."""
+"""What the sync works with: the database, the adapters that are open, the pace at which they are called, and the settings."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from domain.bell import Bell
 from domain.columns import now_utc
 from domain.database import Database
 from domain.settings import Settings
+from domain.sync.pace import Pacer
 from domain.trackers.address import check_address
 from domain.trackers.connect import connect
 from domain.trackers.contract import Adapter
@@ -24,7 +26,11 @@ class Desk:
     database: Database
     bell: Bell
     vault: Vault
+    pacer: Pacer = field(init=False)
     _adapters: dict[UUID, tuple[tuple[str, bytes], Adapter]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.pacer = Pacer(self.bell.redis, self.database, factor=self.settings.pace_factor)
 
     async def adapter(self, tracker: Tracker) -> Adapter:
         """Gives the open adapter of a tracker; raises InvalidError where its address is not allowed (any more)."""
@@ -34,10 +40,19 @@ class Desk:
             return known[1]
         await check_address(tracker.base_url, allow_private=self.settings.private_trackers)
         adapter = connect(tracker, self.vault, self.settings)
+        self.seat(tracker, adapter)
+        return adapter
+
+    def seat(self, tracker: Tracker, adapter: Adapter) -> None:
+        """Uses this adapter for the tracker from now on; one that was open is closed."""
+        known = self._adapters.get(tracker.id)
         if known is not None:
             known[1].close()
-        self._adapters[tracker.id] = (access, adapter)
-        return adapter
+        self._adapters[tracker.id] = ((tracker.base_url, tracker.credentials), adapter)
+
+    def open_adapters(self) -> Iterator[tuple[UUID, Adapter]]:
+        """Gives the adapters that are open, with their trackers' ids."""
+        yield from ((tracker_id, adapter) for tracker_id, (_, adapter) in self._adapters.items())
 
     async def close(self) -> None:
         """Closes all adapters."""

@@ -1,9 +1,15 @@
-"""What a tracker dropped without a word: seen by comparing answer and request, shown on the link, and not sent again and again."""
+"""What a tracker dropped or refused: seen by comparing answer and request, shown on the link, and not sent again and again."""
 
-from domain.trackers.contract import Fields
+from collections.abc import Iterable
+
+from domain.trackers.contract import Field, Fields
 from domain.trackers.link import IssueLink
 
 NOTE = "The tracker did not take this value: the credentials may lack the permission, or its workflow doesn't allow it."
+REFUSED = "The tracker refused this value, so all else was sent without it."
+LOCKED = "The issue is locked, so this is not written: it follows when the issue is unlocked."
+# An issue can be made and changed without these.
+OPTIONAL = frozenset({Field.ASSIGNEE, Field.LABELS, Field.DUE_ON, Field.PRIORITY})
 
 
 def note_dropped(link: IssueLink, sent: Fields, seen: Fields) -> None:
@@ -15,11 +21,26 @@ def note_dropped(link: IssueLink, sent: Fields, seen: Fields) -> None:
     link.notes = notes
 
 
+def note_refused(link: IssueLink, sent: Fields, wrong: Iterable[Field], *, remote: Fields) -> bool:
+    """Notes the fields for which a whole request was refused; says whether it can be sent without them."""
+    refused = [field for field in wrong if field in sent]
+    if not refused or not OPTIONAL.issuperset(refused):
+        return False
+    shown = {field.value: {"text": REFUSED, "value": sent[field], "instead": remote.get(field)} for field in refused}
+    link.notes = link.notes | shown
+    return True
+
+
 def without_dropped(link: IssueLink, push: Fields, remote: Fields) -> Fields:
     """Leaves out the values that the tracker dropped the last time, as long as it still holds what it held then.
 
     A field that needs no push loses its note.
     """
-    link.notes = {name: note for name, note in link.notes.items() if name in {field.value for field in push}}
+    link.notes = {name: note for name, note in link.notes.items() if "value" in note and name in {field.value for field in push}}
     tried = {name: (note["value"], note["instead"]) for name, note in link.notes.items()}
     return {field: value for field, value in push.items() if tried.get(field.value) != (value, remote.get(field))}
+
+
+def say(link: IssueLink, notes: dict[Field, str]) -> None:
+    """Adds notes that hold for now alone: they are found again each time the link is looked at."""
+    link.notes = link.notes | {field.value: {"text": text} for field, text in notes.items()}

@@ -2,25 +2,28 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col, select
+from sqlmodel import col, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.bell import RECONCILE_LINK, after_commit
 from domain.columns import new_id
 from domain.errors import NotFoundError, UnauthenticatedError
-from domain.metrics import WEBHOOKS
+from domain.metrics import SYNC_HEALED, WEBHOOKS
 from domain.sync.failure import clear_error
 from domain.sync.remote import keep_remote, storable
 from domain.sync.table import InboxEntry
 from domain.trackers.connect import WEBHOOK_READERS
-from domain.trackers.contract import Hint
+from domain.trackers.contract import Hint, RemoteIssue
 from domain.trackers.credentials import Vault
 from domain.trackers.link import AT_REST, IssueLink, LinkState
 from domain.trackers.table import Tracker, TrackerProject
+
+# How exactly a project knows when its last webhook came in: a change of its row for each would be one for all to wait for.
+SPARING = timedelta(minutes=1)
 
 
 async def receive_webhook(
@@ -40,12 +43,31 @@ async def receive_webhook(
         WEBHOOKS.labels(tracker.kind, "forged").inc()
         raise UnauthenticatedError("The webhook's signature fits none of the tracker's secrets.")
     hint = reader.hint(body, headers)
+    await _note_alive(session, tracker, hint, at=at)
     link = await _find_link(session, tracker, hint)
     outcome = await _store(session, tracker, hint, body=body, known=link is not None, at=at)
     if link is not None and outcome == "accepted":
-        _wake(session, link, hint, at=at)
+        if hint.issue is not None:
+            prove_creation(link, hint.issue, kind=tracker.kind, how="webhook", at=at)
+        wake(session, link, at=at)
     WEBHOOKS.labels(tracker.kind, outcome).inc()
     return outcome
+
+
+async def _note_alive(session: AsyncSession, tracker: Tracker, hint: Hint, *, at: datetime) -> None:
+    """Notes on the project that webhooks come in. Its row comes before its links, as in a sweep: each would else wait for the other."""
+    if hint.project_remote_id is None:
+        return
+    told = or_(
+        col(TrackerProject.webhook_at).is_(None),
+        col(TrackerProject.webhook_at) < at - SPARING,
+        col(TrackerProject.unannounced_since).is_not(None),
+    )
+    await session.exec(
+        update(TrackerProject)
+        .where(col(TrackerProject.tracker_id) == tracker.id, col(TrackerProject.remote_id) == hint.project_remote_id, told)
+        .values(webhook_at=at, unannounced_since=None)
+    )
 
 
 async def _find_link(session: AsyncSession, tracker: Tracker, hint: Hint) -> IssueLink | None:
@@ -92,33 +114,30 @@ async def _store(session: AsyncSession, tracker: Tracker, hint: Hint, *, body: b
     return "accepted" if known else "ignored"
 
 
-def _wake(session: AsyncSession, link: IssueLink, hint: Hint, *, at: datetime) -> None:
-    if _proves_creation(link, hint, at) and hint.issue is not None:
-        link.state, link.unknown_since = LinkState.LINKED, None
-        keep_remote(link, hint.issue)
-        clear_error(link)
-        link.remote_etag = link.remote_version = None
-        # Whoever works on it under the state of before must not write any more.
-        link.fence += 1
-    if link.state not in AT_REST:
-        link.due_at = min(at, link.due_at) if link.due_at else at
-        after_commit(session, RECONCILE_LINK, link.id)
+def prove_creation(link: IssueLink, issue: RemoteIssue, *, kind: str, how: str, at: datetime) -> bool:
+    """Links what has been waiting for its issue, if this is the issue: nobody needs to look for it any more."""
+    if not _proves_creation(link, issue, at):
+        return False
+    link.state, link.unknown_since = LinkState.LINKED, None
+    keep_remote(link, issue)
+    clear_error(link)
+    link.remote_etag = link.remote_version = None
+    # Whoever works on it under the state of before must not write any more.
+    link.fence += 1
+    SYNC_HEALED.labels(kind, how).inc()
+    return True
 
 
-def _proves_creation(link: IssueLink, hint: Hint, at: datetime) -> bool:
-    """Tells whether the webhook shows the issue that a link without one has been waiting for; a create under way notes it itself."""
-    if link.remote_id is not None or link.state is LinkState.DETACHED or hint.issue is None or hint.issue.marker != link.marker:
+def _proves_creation(link: IssueLink, issue: RemoteIssue, at: datetime) -> bool:
+    """Tells whether this is the issue that a link without one has been waiting for; a create under way notes it itself."""
+    if link.remote_id is not None or link.state is LinkState.DETACHED or issue.marker != link.marker:
         return False
     under_way = link.state is LinkState.CREATING and link.lease_until is not None and link.lease_until > at
     return not under_way
 
 
-async def waiting_entries(session: AsyncSession, link: IssueLink, tracker_id: UUID, project_remote_id: str) -> list[InboxEntry]:
-    """Reads the webhooks of the link's issue that nobody has looked at yet."""
-    query = select(InboxEntry).where(
-        InboxEntry.tracker_id == tracker_id,
-        InboxEntry.project_remote_id == project_remote_id,
-        InboxEntry.remote_id == link.remote_id,
-        col(InboxEntry.processed_at).is_(None),
-    )
-    return list((await session.exec(query.order_by(col(InboxEntry.id)))).all())
+def wake(session: AsyncSession, link: IssueLink, *, at: datetime) -> None:
+    """Makes the link due at once, unless it waits for a person."""
+    if link.state not in AT_REST:
+        link.due_at = min(at, link.due_at) if link.due_at else at
+        after_commit(session, RECONCILE_LINK, link.id)

@@ -2,45 +2,70 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from uuid import UUID
 
-from sqlmodel import col, select
+from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from domain.metrics import SYNC_ATTEMPTS, SYNC_CALLS
+from domain.metrics import SYNC_AMBIGUOUS, SYNC_ATTEMPTS, SYNC_CALLS
 from domain.sync.table import Operation, Outcome, SyncAttempt
-from domain.trackers.contract import Failure, Receipt, TrackerError
+from domain.trackers.contract import CommentReceipt, Failure, Receipt, TrackerError
 from domain.trackers.link import IssueLink
 
 
-def begin_attempt(session: AsyncSession, link: IssueLink, operation: Operation, *, fields: Iterable[str], at: datetime) -> SyncAttempt:
+def begin_attempt(
+    session: AsyncSession,
+    link: IssueLink,
+    operation: Operation,
+    *,
+    tracker_id: UUID,
+    fields: Iterable[str] = (),
+    comment_id: UUID | None = None,
+    at: datetime,
+) -> SyncAttempt:
     """Adds the row that says what is about to be sent."""
-    attempt = SyncAttempt(link_id=link.id, fence=link.fence, operation=operation, fields=sorted(fields), started_at=at)
+    attempt = SyncAttempt(
+        link_id=link.id,
+        tracker_id=tracker_id,
+        comment_id=comment_id,
+        fence=link.fence,
+        operation=operation,
+        fields=sorted(fields),
+        started_at=at,
+    )
     session.add(attempt)
     return attempt
 
 
-async def load_attempt(session: AsyncSession, attempt: SyncAttempt) -> SyncAttempt:
-    """Reads the row again in another transaction."""
-    return (await session.exec(select(SyncAttempt).where(SyncAttempt.id == attempt.id).with_for_update(key_share=True))).one()
-
-
-def end_well(attempt: SyncAttempt, receipt: Receipt, *, kind: str, at: datetime) -> None:
+async def end_well(session: AsyncSession, attempt: SyncAttempt, receipt: Receipt | CommentReceipt, *, kind: str, at: datetime) -> None:
     """Notes that the call took effect."""
-    attempt.remote_request_id = receipt.request_id
-    _end(attempt, Outcome.OK, calls=receipt.calls, kind=kind, at=at)
+    SYNC_CALLS.labels(kind, attempt.operation).inc(receipt.calls)
+    await _end(session, attempt, Outcome.OK, kind=kind, finished_at=at, calls=receipt.calls, remote_request_id=receipt.request_id)
 
 
-def end_badly(attempt: SyncAttempt, error: TrackerError, *, kind: str, at: datetime) -> None:
+async def end_badly(session: AsyncSession, attempt: SyncAttempt, error: TrackerError, *, kind: str, at: datetime) -> None:
     """Notes that the call failed, or that nobody can tell."""
     outcome = Outcome.AMBIGUOUS if error.failure is Failure.AMBIGUOUS else Outcome.FAILED
-    attempt.http_status, attempt.remote_request_id, attempt.error_text = error.http_status, error.request_id, error.text[:2000]
-    _end(attempt, outcome, calls=error.calls, kind=kind, at=at)
+    SYNC_CALLS.labels(kind, attempt.operation).inc(error.calls)
+    if outcome is Outcome.AMBIGUOUS:
+        SYNC_AMBIGUOUS.labels(kind, attempt.operation).inc()
+    await _end(
+        session,
+        attempt,
+        outcome,
+        kind=kind,
+        finished_at=at,
+        calls=error.calls,
+        http_status=error.http_status,
+        remote_request_id=error.request_id,
+        error_text=error.text[:2000],
+    )
 
 
-def _end(attempt: SyncAttempt, outcome: Outcome, *, calls: int, kind: str, at: datetime) -> None:
-    attempt.outcome, attempt.calls, attempt.finished_at = outcome, calls, at
+async def _end(session: AsyncSession, attempt: SyncAttempt, outcome: Outcome, *, kind: str, **columns: object) -> None:
+    """Writes the outcome, also over that of `end_orphans`: whoever made the call knows better."""
+    await session.exec(update(SyncAttempt).where(col(SyncAttempt.id) == attempt.id).values(outcome=outcome, **columns))
     SYNC_ATTEMPTS.labels(kind, attempt.operation, outcome).inc()
-    SYNC_CALLS.labels(kind, attempt.operation).inc(calls)
 
 
 async def end_orphans(session: AsyncSession, link: IssueLink, *, at: datetime) -> list[SyncAttempt]:

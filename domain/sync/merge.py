@@ -8,6 +8,7 @@ from domain.trackers.contract import Field, Fields, FieldValue
 
 OPEN, DONE, CANCELLED = "open", "done", "cancelled"
 CLOSED = frozenset({DONE, CANCELLED})
+OURS = frozenset({Field.DUE_ON, Field.PRIORITY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Ages:
 
 def canon(field: Field, value: FieldValue, *, title_limit: int) -> FieldValue:
     """Brings a value into its canonical form, so that equal meanings are equal values."""
+    if field is Field.ASSIGNEE:
+        return [login.strip().lower() for login in value] if isinstance(value, list) else (value or "").strip().lower() or None
     if isinstance(value, list):
         return sorted({label.strip().lower() for label in value if label.strip()})
     if value is None or field is Field.STATUS:
@@ -75,6 +78,9 @@ def merge(base: Fields, local: Fields, remote: Fields, *, ages: Ages) -> Merged:
 def _decide(field: Field, base: FieldValue, local: FieldValue, remote: FieldValue, ages: Ages) -> tuple[FieldValue, Conflict | None]:
     if field is Field.BODY:
         return local, _body_conflict(base, local, remote)
+    if field is Field.PRIORITY and remote is None:
+        # A task always has one: taking it away there is no change for here.
+        return local, None
     if remote in (local, base):
         return local, None
     if local == base:
@@ -98,7 +104,9 @@ def _merge_labels(base: FieldValue, local: FieldValue, remote: FieldValue) -> Fi
 
 
 def _resolve(field: Field, base: FieldValue, local: FieldValue, remote: FieldValue, ages: Ages) -> tuple[FieldValue, Conflict]:
-    if field is Field.STATUS and remote in CLOSED and local not in CLOSED:
+    if field in OURS:
+        winner, rule = Side.LOCAL, "the task's own value counts"
+    elif field is Field.STATUS and remote in CLOSED and local not in CLOSED:
         winner, rule = Side.REMOTE, "closing in the tracker beats a change that is no closing"
     elif ages.local > ages.remote:
         winner, rule = Side.LOCAL, "the newer change wins"

@@ -1,31 +1,35 @@
 """Reconcile: the one function that does all there is to do for a link. It may be called at any time, any number of times."""
 
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 from uuid import UUID
 
 import structlog
-from sqlmodel import col, or_, select
 
 from domain.columns import now_utc
 from domain.database import is_away, transaction
 from domain.errors import FollowthroughError
 from domain.sync.agree import agree
-from domain.sync.claim import Claim, claim_link, note_error, own_link, release
+from domain.sync.claim import Claim, claim_link, give_back, note_error, note_orphans, own_link, release
 from domain.sync.create import create_issue
 from domain.sync.desk import Desk
 from domain.sync.failure import backoff
+from domain.sync.pace import Paced
 from domain.sync.resolve import resolve_unknown
-from domain.trackers.link import IssueLink, LinkState
+from domain.trackers.link import LinkState
 
 # A link whose task is edited again and again is left to the next worker after this many rounds.
 MOST_ROUNDS = 5
 
 log = structlog.get_logger(__name__)
 
-STEPS = {
+# Each gives when the link is due again, None where it isn't or somebody else has it.
+STEPS: dict[LinkState, Callable[[Desk, Claim], Awaitable[datetime | None]]] = {
     LinkState.PENDING: create_issue,
     LinkState.CREATING: create_issue,
     LinkState.UNKNOWN: resolve_unknown,
     LinkState.LINKED: agree,
+    LinkState.MOVED: agree,
 }
 
 
@@ -37,10 +41,21 @@ async def reconcile(desk: Desk, link_id: UUID) -> None:
             return
         log.info("reconciling", link_id=str(link_id), state=claim.link.state, fence=claim.fence)
         try:
-            await STEPS[claim.link.state](desk, claim)
+            due_at = await STEPS[claim.link.state](desk, claim)
+        except Paced as paced:
+            await _put_off(desk, claim, paced)
+            return
         except Exception as error:  # noqa: BLE001 - whatever it is, the link shows it
             await _give_back(desk, claim, error)
             return
+        if due_at is None or due_at > now_utc():
+            return
+
+
+async def _put_off(desk: Desk, claim: Claim, paced: Paced) -> None:
+    """The tracker may not be called so soon. A link without an issue stays due: those are handed out as the pace allows."""
+    pending = claim.link.state is LinkState.PENDING and claim.link.due_at is not None
+    await give_back(desk, claim, due_at=claim.link.due_at if pending and claim.link.due_at else paced.retry_at)
 
 
 async def _give_back(desk: Desk, claim: Claim, error: Exception) -> None:
@@ -60,19 +75,7 @@ async def _give_back(desk: Desk, claim: Claim, error: Exception) -> None:
             return
         text = error.detail if isinstance(error, FollowthroughError) else f"An unexpected {type(error).__name__}; the log has the trace."
         note_error(link, "refused" if refused else "internal", text, at=now)
-        if refused:
+        await note_orphans(session, link, at=now)
+        if refused and link.state is not LinkState.UNKNOWN:
             link.state = LinkState.NEEDS_ATTENTION
-        release(link, due_at=None if refused else now + backoff(link.attempts))
-
-
-async def due_links(desk: Desk, *, most: int) -> list[UUID]:
-    """Gives links that are due and held by nobody, those waiting longest first."""
-    now = now_utc()
-    async with transaction(desk.database) as session:
-        query = (
-            select(IssueLink.id)
-            .where(col(IssueLink.due_at) <= now, or_(col(IssueLink.lease_until).is_(None), col(IssueLink.lease_until) <= now))
-            .order_by(col(IssueLink.due_at))
-            .limit(most)
-        )
-        return list((await session.exec(query)).all())
+        release(link, due_at=None if link.state is LinkState.NEEDS_ATTENTION else now + backoff(link.attempts))

@@ -16,14 +16,17 @@ class Surroundings:
     task_url: str
 
 
-def render_body(task: Task, around: Surroundings) -> str:
-    """Writes the managed region in GitHub's Markdown: the description, then the facts. It names no e-mail address."""
+def render_body(task: Task, around: Surroundings, *, native: frozenset[str] = frozenset()) -> str:
+    """Writes the managed region in GitHub's Markdown: the description, then the facts that the issue has no `native` field for.
+
+    It names no e-mail address.
+    """
     facts = [
         ("Task", f"[{task.key}]({around.task_url})"),
-        ("Priority", task.priority.value),
+        ("Priority", None if "priority" in native else task.priority.value),
         ("Kind", task.kind.value if task.kind else None),
         ("Owner", around.owner and neutralise(around.owner)),
-        ("Due", task.due_on.isoformat() if task.due_on else None),
+        ("Due", task.due_on.isoformat() if task.due_on and "due_on" not in native else None),
         ("Improvement", around.improvement and neutralise(around.improvement)),
         ("Postmortem", around.postmortem and neutralise(around.postmortem)),
         ("Source", task.source_url if task.source_url and task.source_url.startswith(("http://", "https://")) else None),

@@ -5,9 +5,11 @@ from datetime import datetime
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.columns import touch
+from domain.sync.breaker import note_answer
 from domain.sync.claim import Claim, release
 from domain.sync.failure import clear_error
-from domain.sync.inbox import waiting_entries
+from domain.sync.post_comments import next_post_at
+from domain.sync.waiting import waiting_entries
 from domain.trackers.link import IssueLink
 
 
@@ -17,8 +19,10 @@ async def settle(session: AsyncSession, claim: Claim, link: IssueLink, *, versio
     The link stays due when the task was edited or a webhook came in meanwhile: their ring may have found it busy.
     """
     link.pushed_version = version
-    link.last_synced_at = at
+    link.last_synced_at, link.background = at, False
     clear_error(link)
     touch(link, at)
+    await note_answer(session, claim.tracker, at=at)
     waiting = await waiting_entries(session, link, claim.tracker.id, claim.project.remote_id)
-    release(link, due_at=at if waiting or link.desired_version > version else None)
+    now = bool(waiting) or link.desired_version > version
+    release(link, due_at=at if now else await next_post_at(session, link))

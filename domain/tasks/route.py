@@ -14,4 +14,11 @@ async def route_task(session: AsyncSession, task: Task, *, at: datetime) -> Issu
     route = await find_route(session, Facts(task.team_id, task.priority.value, task.kind.value if task.kind else None))
     if route is None:
         return None
-    return open_link(session, task_id=task.id, tracker_project_id=route.tracker_project_id, label_prefix=route.label_prefix, at=at)
+    return open_link(
+        session,
+        task_id=task.id,
+        tracker_project_id=route.tracker_project_id,
+        label_prefix=route.label_prefix,
+        issue_type=route.issue_type,
+        at=at,
+    )

@@ -14,9 +14,9 @@ def _add_tracker(database_url: str, name: str, key: str, *, state: str = "ok") -
     psql(
         database_url,
         "INSERT INTO trackers "
-        "(id, created_at, version, updated_at, kind, name, base_url, credentials, webhook_secret, state, state_reason) "
+        "(id, created_at, version, updated_at, kind, name, base_url, credentials, webhook_secret, state, state_reason, failures) "
         f"VALUES (gen_random_uuid(), now(), 1, now(), 'github', '{name}', 'https://api.github.com', '\\x{sealed}', '\\x{sealed}', "
-        f"'{state}', 'the token was revoked')",
+        f"'{state}', 'the token was revoked', 0)",
     )
 
 

@@ -13,6 +13,7 @@ from domain.activity.table import ActorKind
 from domain.bell import Bell
 from domain.columns import now_utc
 from domain.database import open_database, transaction
+from domain.sync.claim import Claim, place_of
 from domain.sync.desk import Desk
 from domain.tasks.create import NewTask, create_task
 from domain.tasks.table import Task
@@ -40,6 +41,12 @@ class Scene:
         """Reads the link as it is now."""
         async with transaction(self.desk.database) as session:
             return (await session.exec(select(IssueLink).where(IssueLink.id == self.link.id))).one()
+
+    async def claim(self) -> Claim:
+        """Gives a claim as a worker would hold it now."""
+        link = await self.read()
+        adapter = await self.desk.adapter(self.tracker)
+        return Claim(link, self.tracker, self.project, adapter, place_of(link, self.project), link.fence)
 
     async def write(self, **columns: Any) -> None:
         """Sets columns of the link."""

@@ -15,7 +15,8 @@ from domain.columns import now_utc
 from domain.database import transaction
 from domain.improvements.change import change_improvement, create_improvement, lock_improvement
 from domain.postmortems.change import change_postmortem, create_postmortem, lock_postmortem
-from domain.sync.reconcile import due_links, reconcile
+from domain.sync.dispatch import due_links
+from domain.sync.reconcile import reconcile
 from domain.sync.table import SyncAttempt, SyncConflict
 from domain.tasks.change import change_task, lock_task
 from domain.tasks.table import Task, TaskStatus

@@ -43,7 +43,7 @@ async def test_create_whose_process_died_is_unknown_not_pending(scene: Scene) ->
         link = await own_link(session, claim)
         assert link is not None
         link.state = LinkState.CREATING
-        begin_attempt(session, link, Operation.CREATE, fields=["title"], at=now_utc())
+        begin_attempt(session, link, Operation.CREATE, tracker_id=scene.tracker.id, fields=["title"], at=now_utc())
     later = now_utc() + timedelta(seconds=scene.desk.settings.lease_seconds + 1)
     again = await claim_link(scene.desk, scene.link.id, at=later)
     assert again is not None

@@ -7,8 +7,9 @@ from sqlmodel import select
 
 from domain.columns import now_utc
 from domain.database import transaction
+from domain.sync.dispatch import due_links
 from domain.sync.failure import LONGEST_DELAY_SECONDS, backoff, note_failure
-from domain.sync.reconcile import due_links, reconcile
+from domain.sync.reconcile import reconcile
 from domain.trackers.contract import Failure, TrackerError
 from domain.trackers.link import IssueLink, LinkState
 from domain.trackers.table import Tracker, TrackerState
@@ -16,9 +17,10 @@ from tests.domain.sync.conftest import Scene
 
 
 async def fail(scene: Scene, error: TrackerError, *, at: datetime) -> None:
+    claim = await scene.claim()
     async with transaction(scene.desk.database) as session:
         link = (await session.exec(select(IssueLink).where(IssueLink.id == scene.link.id).with_for_update())).one()
-        await note_failure(session, link, error, tracker_id=scene.tracker.id, at=at)
+        await note_failure(session, claim, link, error, at=at)
 
 
 async def tracker_of(scene: Scene) -> Tracker:
@@ -84,3 +86,26 @@ async def test_unreachable_tracker_is_tried_again_later(scene: Scene) -> None:
 def test_backoff_grows_to_its_bound(attempts: int) -> None:
     seconds = backoff(attempts).total_seconds()
     assert 0.8 * min(2 * 2**attempts if attempts < 30 else 600, 600) <= seconds <= 1.2 * LONGEST_DELAY_SECONDS
+
+
+async def test_too_fast_halves_creations_and_waits_twice_as_long_when_told_again_soon(scene: Scene) -> None:
+    now = now_utc()
+    limited = TrackerError(Failure.LIMITED, "slow down", code="rate_limited", retry_at=now + timedelta(minutes=1))
+    await fail(scene, limited, at=now)
+    tracker = await tracker_of(scene)
+    assert (tracker.limited_creations, tracker.blocked_until) == (225, now + timedelta(minutes=1))
+    await fail(scene, limited, at=now + timedelta(seconds=1))
+    assert (await tracker_of(scene)).limited_creations == 225, "calls that left together tell one thing"
+    scene.tracker = await tracker_of(scene)
+    again = now + timedelta(minutes=2)
+    await fail(scene, TrackerError(Failure.LIMITED, "slow down", code="rate_limited", retry_at=again + timedelta(minutes=1)), at=again)
+    tracker = await tracker_of(scene)
+    assert tracker.blocked_until == again + timedelta(minutes=2)
+    assert tracker.limited_creations == 150
+
+
+async def test_used_up_quota_waits_for_its_end_and_slows_nothing_down(scene: Scene) -> None:
+    until = now_utc() + timedelta(minutes=40)
+    await fail(scene, TrackerError(Failure.LIMITED, "used up", code="rate_limited", retry_at=until, hourly=True), at=now_utc())
+    tracker = await tracker_of(scene)
+    assert (tracker.blocked_until, tracker.limited_creations) == (until, None)

@@ -17,7 +17,7 @@ from domain.sync.inbox import receive_webhook
 from domain.sync.table import InboxEntry
 from domain.trackers.change import rotate_webhook_secret
 from domain.trackers.link import LinkState
-from domain.trackers.table import Tracker
+from domain.trackers.table import Tracker, TrackerProject
 from tests.domain.sync.conftest import Scene
 
 
@@ -147,3 +147,25 @@ async def test_character_that_the_database_cannot_hold_is_left_out(scene: Scene)
     assert await deliver(scene, json.dumps(document).encode()) == "accepted"
     (entry,) = await entries(scene)
     assert entry.payload["issue"]["title"] == "ab"
+
+
+async def test_webhook_shows_that_the_hook_lives_at_most_once_a_minute(scene: Scene) -> None:
+    async def webhook_at() -> datetime | None:
+        async with transaction(scene.desk.database) as session:
+            return (await session.exec(select(TrackerProject.webhook_at))).one()
+
+    body = json.dumps(payload(scene, marked=False)).encode()
+    await deliver(scene, body, delivery="1")
+    first = await webhook_at()
+    assert first is not None
+    await deliver(scene, body, delivery="2")
+    assert await webhook_at() == first
+
+
+async def test_webhook_that_comes_again_ends_the_suspicion_that_the_hook_is_dead(scene: Scene) -> None:
+    async with transaction(scene.desk.database) as session:
+        project = (await session.exec(select(TrackerProject).with_for_update())).one()
+        project.webhook_at = project.unannounced_since = now_utc()
+    await deliver(scene, json.dumps(payload(scene, marked=False)).encode())
+    async with transaction(scene.desk.database) as session:
+        assert (await session.exec(select(TrackerProject.unannounced_since))).one() is None

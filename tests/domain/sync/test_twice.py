@@ -97,7 +97,7 @@ async def test_absence_takes_three_looks_over_three_intervals(pointed: Scene, gi
 async def test_detached_task_gets_no_new_issue_by_itself(pointed: Scene, github: RunningGithub) -> None:
     await reconcile(pointed.desk, pointed.link.id)
     async with transaction(pointed.desk.database) as session:
-        detach_link(session, pointed.act, await lock_link(session, pointed.link.id))
+        await detach_link(session, pointed.act, await lock_link(session, pointed.link.id))
     async with transaction(pointed.desk.database) as session:
         await change_task(session, pointed.act, await lock_task(session, pointed.task.id), {"priority": Priority.P0})
     assert (await pointed.read()).state is LinkState.DETACHED
@@ -110,7 +110,7 @@ async def test_link_detached_while_its_issue_is_made_says_which_issue_that_is(po
     async def detach() -> None:
         await asyncio.sleep(0.2)
         async with transaction(pointed.desk.database) as session:
-            detach_link(session, pointed.act, await lock_link(session, pointed.link.id))
+            await detach_link(session, pointed.act, await lock_link(session, pointed.link.id))
 
     await asyncio.gather(reconcile(pointed.desk, pointed.link.id), detach())
     link = await pointed.read()
@@ -123,7 +123,7 @@ async def test_create_that_waited_longer_than_its_lease_is_not_sent(pointed: Sce
     async with transaction(pointed.desk.database) as session:
         adapter = await pointed.desk.adapter((await session.exec(select(Tracker))).one())
     for _ in range(8):  # all of the adapter's threads are busy
-        adapter._threads.submit(time.sleep, 0.8)  # type: ignore[attr-defined]
+        adapter._line._threads.submit(time.sleep, 0.8)  # type: ignore[attr-defined]
 
     async def next_worker() -> None:
         await asyncio.sleep(0.5)

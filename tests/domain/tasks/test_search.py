@@ -38,14 +38,16 @@ INSERT INTO tasks (id, title, description, kind, priority, status, reason, owner
     FROM (SELECT n, CASE WHEN n % 3 > 0 THEN date '2026-01-01' + n % 700 END AS due_on, 'why' AS reason,
             (ARRAY['open', 'in_progress', 'blocked', 'done', 'done', 'done', 'cancelled'])[1 + (random() * 6)::int] AS status
         FROM generate_series(1, {COUNT}) n) given;
-INSERT INTO trackers (id, kind, name, base_url, credentials, webhook_secret, state, state_reason, version, created_at, updated_at)
-    VALUES (md5('tracker')::uuid, 'github', 'G', 'https://api.github.com', '', '', 'ok', '', 1, now(), now());
+INSERT INTO trackers (id, kind, name, base_url, credentials, webhook_secret, state, state_reason, failures, version, created_at, updated_at)
+    VALUES (md5('tracker')::uuid, 'github', 'G', 'https://api.github.com', '', '', 'ok', '', 0, 1, now(), now());
 INSERT INTO tracker_projects (id, tracker_id, remote_id, key, url, details, version, created_at, updated_at)
     VALUES (md5('project')::uuid, md5('tracker')::uuid, '1', 'a/b', 'https://github.com/a/b', '{{}}', 1, now(), now());
 INSERT INTO issue_links (id, task_id, tracker_project_id, label_prefix, marker, state, remote_id, base, notes, desired_version,
-        pushed_version, attempts, probes, fence, error_count, version, created_at, updated_at)
+        pushed_version, attempts, probes, fence, error_count, background, local, flips, comments_due, comments_seen, version,
+        created_at, updated_at)
     SELECT md5('link' || id)::uuid, id, md5('project')::uuid, 'ft/', md5('marker' || id)::uuid,
-        CASE WHEN n % 200 = 1 THEN 'needs_attention' ELSE 'linked' END, n::text, '{{}}', '{{}}', 1, 1, 0, 0, 0, 0, 1, now(), now()
+        CASE WHEN n % 200 = 1 THEN 'needs_attention' ELSE 'linked' END, n::text, '{{}}', '{{}}', 1, 1, 0, 0, 0, 0, false, '{{}}', '[]', false, 0, 1,
+        now(), now()
     FROM (SELECT id, row_number() OVER () AS n FROM tasks) t;
 ANALYZE;
 """

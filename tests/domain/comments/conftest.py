@@ -1,0 +1,5 @@
+"""Comments stand on the scene of the sync."""
+
+from tests.domain.sync.conftest import scene
+
+__all__ = ["scene"]
