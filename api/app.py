@@ -8,7 +8,10 @@ from litestar.di import Provide
 from litestar.routes import HTTPRoute
 
 from api.activity import ActivityController
+from api.backfills import BackfillController
 from api.bodies import StrictRequest
+from api.comments import CommentController, TaskCommentController
+from api.conflicts import ConflictController
 from api.document import DocumentController, complete_document
 from api.errors import HANDLERS
 from api.health import HealthController
@@ -48,6 +51,10 @@ CONTROLLERS = [
     RouteController,
     TaskLinkController,
     LinkController,
+    ConflictController,
+    BackfillController,
+    TaskCommentController,
+    CommentController,
     ActivityController,
     TokenController,
     WebhookController,

@@ -37,6 +37,7 @@ TAGS = {
     "People and teams": "Who owns tasks.",
     "Trackers": "Where issues live: connections, projects and routes.",
     "Links": "A task and its issue, and the state of their sync.",
+    "Comments": "What people write on a task, here and in its issues.",
     "Activity": "Who changed what.",
     "Tokens": "Tokens for tools that call this API.",
     "Webhooks": "What trackers send.",

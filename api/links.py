@@ -1,4 +1,4 @@
-"""Links over HTTP: a task and its issue, and the ledger of what was sent."""
+"""Links over HTTP: a task and its issue, what each side says, and the ledger of what was sent."""
 
 from datetime import datetime
 from typing import Any
@@ -13,23 +13,43 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from api.auth import can_read, can_sync, can_write
 from api.conditional import answer_one, answer_written, check_if_match
 from api.guarded import get
+from api.house import house_of
 from api.paging import answer_page, reads
 from api.routes import LabelPrefix
 from api.session import act_of
+from api.texts import Url
+from domain.errors import InvalidError, NotFoundError, pointer
+from domain.reading import read_one
+from domain.sync.adopt import Found, adopt_issue, find_issue
 from domain.sync.search import ATTEMPTS, LINKS
 from domain.sync.send import detach_link, lock_link, retry_link, send_task
-from domain.sync.table import Operation, Outcome
+from domain.sync.table import Operation, Outcome, Side
 from domain.tasks.change import lock_task
 from domain.tasks.search import TASKS
+from domain.trackers.connect import connect
 from domain.trackers.link import LinkState
 
 
+class FieldConflict(Struct):
+    """The last time that both sides had changed a field: which one won, by which rule, and when; /v1/conflicts/{id} has the values."""
+
+    id: UUID
+    winner: Side
+    rule: str
+    at: datetime
+
+
 class LinkField(Struct):
-    """A field when both sides last agreed (`base`) and in the tracker as last seen (`remote`); `note` says what became of it."""
+    """A field when both sides last agreed (`base`), in the task (`local`) and in the tracker as last seen (`remote`).
+
+    `note` says what keeps the sides apart, `conflict` is the last one about this field.
+    """
 
     base: Any
+    local: Any
     remote: Any
     note: str | None
+    conflict: FieldConflict | None
 
 
 class LinkError(Struct):
@@ -42,7 +62,11 @@ class LinkError(Struct):
 
 
 class LinkRead(Struct):
-    """A task and its issue. `behind` tells that the tracker doesn't have the task's latest edit yet."""
+    """A task and its issue.
+
+    `behind` tells that the tracker doesn't have the task's latest edit yet, `locked` that nobody may comment there, and `background` that
+    the link waits for all others.
+    """
 
     id: UUID
     task_id: UUID
@@ -50,6 +74,9 @@ class LinkRead(Struct):
     state: LinkState
     key: str | None
     url: str | None
+    issue_type: str | None
+    locked: bool
+    background: bool
     fields: dict[str, LinkField]
     error: LinkError | None
     behind: bool
@@ -68,9 +95,10 @@ class LinkPage(Struct):
 
 
 class LinkCreate(Struct, forbid_unknown_fields=True):
-    """Where to send the task."""
+    """Either the project in which an issue is to be made for the task, or the `url` of an issue that is to become the task's."""
 
-    tracker_project_id: UUID
+    tracker_project_id: UUID | None = None
+    url: Url | None = None
     label_prefix: LabelPrefix = "ft/"
 
 
@@ -79,6 +107,7 @@ class AttemptRead(Struct):
 
     id: UUID
     link_id: UUID
+    comment_id: UUID | None
     operation: Operation
     fields: list[str]
     started_at: datetime
@@ -108,14 +137,40 @@ class TaskLinkController(Controller):
         """Gives the links of one task."""
         return await answer_page(request, LINKS, fixed={"task_id": [task_id]}, parent=(TASKS, task_id))
 
-    @post(operation_id="create_link", summary="Send a task to a project", guards=[can_write])
+    @post(operation_id="create_link", summary="Send a task to a project, or adopt an issue", guards=[can_write])
     async def create_link(
         self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], task_id: FromPath[UUID], data: JSONBody[LinkCreate]
     ) -> Response[LinkRead]:
-        """Makes an issue for the task in a project, besides those that the routes choose."""
-        task = await lock_task(session, task_id)
-        link = await send_task(session, act_of(request), task, tracker_project_id=data.tracker_project_id, label_prefix=data.label_prefix)
+        """Makes an issue for the task in a project, besides those that the routes choose, or links it to the issue at an address.
+
+        An adopted issue and its task are merged: each field by its rule, and what loses is kept as a conflict.
+        """
+        if data.tracker_project_id is not None and data.url is None:
+            task = await lock_task(session, task_id)
+            project_id = data.tracker_project_id
+            link = await send_task(session, act_of(request), task, tracker_project_id=project_id, label_prefix=data.label_prefix)
+        elif data.url is not None and data.tracker_project_id is None:
+            # The tracker is asked before the session's transaction begins with its first statement.
+            found = await _find_issue(request, task_id, data.url, label_prefix=data.label_prefix)
+            task = await lock_task(session, task_id)
+            link = await adopt_issue(session, act_of(request), task, found)
+        else:
+            detail = "give either tracker_project_id or url"
+            raise InvalidError("This says no one place for the task.", pointer("/tracker_project_id", detail), pointer("/url", detail))
         return await answer_written(session, LINKS, link.id, status=201, location="/v1/links")
+
+
+async def _find_issue(request: Request[Any, Any, Any], task_id: UUID, url: str, *, label_prefix: str) -> Found:
+    house = house_of(request)
+    if await read_one(house.database.pool, TASKS, task_id) is None:
+        raise NotFoundError(f"There is no task {task_id}.")
+    return await find_issue(
+        house.database,
+        url,
+        label_prefix=label_prefix,
+        connect=lambda tracker: connect(tracker, house.vault, house.settings),
+        allow_private=house.settings.private_trackers,
+    )
 
 
 class LinkController(Controller):
@@ -165,4 +220,4 @@ class LinkController(Controller):
         """Ends the sync of a task and its issue; both stay as they are."""
         link = await lock_link(session, link_id)
         check_if_match(request, link)
-        detach_link(session, act_of(request), link)
+        await detach_link(session, act_of(request), link)

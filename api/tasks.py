@@ -18,6 +18,7 @@ from api.paging import answer_page, reads
 from api.session import act_of
 from api.texts import Email, Label, LongText, Reason, Slug, Title, Url
 from domain.activity.record import Act
+from domain.comments.write import say_farewell
 from domain.errors import InvalidError, pointer
 from domain.improvements.table import Improvement
 from domain.people.find import person_by_email, team_by_slug
@@ -159,10 +160,11 @@ class TaskController(Controller):
 
     @delete("/{task_id:uuid}", operation_id="delete_task", summary="Delete a task", guards=[can_write], opt={"if_match": True})
     async def delete_task(self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], task_id: FromPath[UUID]) -> None:
-        """Deletes a task; its issues are closed, never deleted."""
-        task = await lock_task(session, task_id)
+        """Deletes a task; its issues are told so and closed, never deleted."""
+        task, act = await lock_task(session, task_id), act_of(request)
         check_if_match(request, task)
-        await delete_task(session, act_of(request), task)
+        await delete_task(session, act, task)
+        await say_farewell(session, act, task)
 
 
 async def _columns(session: AsyncSession, act: Act, given: dict[str, Any]) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from uuid import UUID
 from litestar import Controller, Request, Response, delete, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
-from msgspec import UNSET, Meta, Struct, UnsetType, json
+from msgspec import UNSET, Meta, Struct, UnsetType, convert, json
 from msgspec.structs import asdict
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from api.auth import can_admin, can_read
+from api.auth import can_admin, can_read, can_sync
 from api.conditional import answer_one, answer_written, check_if_match
 from api.guarded import get
 from api.house import House, house_of
@@ -20,9 +20,10 @@ from api.raw import raw_json
 from api.session import act_of
 from api.texts import END, Name
 from domain.errors import InvalidError, pointer
+from domain.sync.check import EVENTS, Aspect, Checking, check_tracker
 from domain.trackers.address import check_address
 from domain.trackers.change import change_tracker, create_tracker, delete_tracker, lock_tracker, rotate_webhook_secret
-from domain.trackers.connect import DEFAULT_BASE_URL
+from domain.trackers.connect import DEFAULT_BASE_URL, connect
 from domain.trackers.search import TRACKERS
 from domain.trackers.table import TrackerKind, TrackerState
 
@@ -42,7 +43,11 @@ class Credentials(Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class TrackerRead(Struct):
-    """A connection to a tracker, without its secrets."""
+    """A connection to a tracker, without its secrets.
+
+    `account` is who the credentials act as, once that is known. `failures` counts calls in a row without an answer, `limited_at` is when
+    the tracker last said that we are too fast, and until `blocked_until` it is left alone.
+    """
 
     id: UUID
     kind: TrackerKind
@@ -51,6 +56,9 @@ class TrackerRead(Struct):
     state: TrackerState
     state_reason: str
     blocked_until: datetime | None
+    failures: int
+    limited_at: datetime | None
+    account: str | None
     webhook_secret_rotating: bool
     version: int
     created_at: datetime
@@ -96,6 +104,24 @@ class TrackerCreated(Struct):
 
     tracker: TrackerRead
     webhook: WebhookSetup
+
+
+class TrackerFinding(Struct):
+    """Something that was looked at: what is so, and what to do where it isn't well; `subject` is the project that it is about."""
+
+    name: Aspect
+    subject: str | None
+    ok: bool
+    text: str
+    fix: str | None
+
+
+class TrackerChecked(Struct):
+    """What works and what is missing; `account` is who the credentials act as."""
+
+    ok: bool
+    account: str | None
+    findings: list[TrackerFinding]
 
 
 class TrackerController(Controller):
@@ -186,6 +212,31 @@ class TrackerController(Controller):
         body = _setup(house, tracker_id, secret)
         return raw_json(body, status=201, headers={"Cache-Control": "no-store"})
 
+    @post(
+        "/{tracker_id:uuid}/check",
+        operation_id="check_tracker",
+        summary="Check a tracker",
+        guards=[can_sync],
+        status_code=200,
+        opt={"answers": {200: ()}},
+    )
+    async def check_tracker(self, request: Request[Any, Any, Any], tracker_id: FromPath[UUID]) -> Response[TrackerChecked]:
+        """Tries the credentials, the projects (the first 50) and their webhooks for 20 seconds, and says what to mend.
+
+        Projects are brought up to date by it, and credentials that work again let the sync go on.
+        """
+        house = house_of(request)
+        checking = Checking(
+            house.database,
+            house.settings,
+            connect=lambda tracker: connect(tracker, house.vault, house.settings),
+            act=act_of(request),
+            ring=house.bell.ring,
+        )
+        checked = await check_tracker(checking, tracker_id)
+        findings = [convert(finding, TrackerFinding, from_attributes=True) for finding in checked.findings]
+        return raw_json(json.encode(TrackerChecked(checked.ok, checked.account, findings)))
+
     @delete(
         "/{tracker_id:uuid}",
         operation_id="delete_tracker",
@@ -212,4 +263,4 @@ def _credentials(given: Credentials) -> dict[str, str]:
 
 def _setup(house: House, tracker_id: UUID, secret: str) -> bytes:
     url = f"{house.settings.public_url}/webhooks/{tracker_id}"
-    return json.encode(WebhookSetup(url, secret, "application/json", ["issues"]))
+    return json.encode(WebhookSetup(url, secret, "application/json", list(EVENTS)))

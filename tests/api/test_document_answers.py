@@ -52,8 +52,8 @@ WAYS_OF_A_TASK: list[tuple[str, str, type[Struct]]] = [
 TIMELINE = [{"text": "Alert", "at": "2026-08-10T14:30:00Z"}, {"text": "Mended", "time": "15:05:00", "line": 7}]
 POSTMORTEM = {"title": "Checkout was slow", "started_at": "2026-08-10T14:30:00+02:00", "timeline": TIMELINE, "team": PAYMENTS}
 _ATTEMPT = """
-INSERT INTO sync_attempts (id, link_id, fence, operation, fields, started_at, finished_at, outcome, http_status, calls)
-VALUES (gen_random_uuid(), $1, 1, 'create', ARRAY['title'], now(), now(), 'ok', 201, 1)
+INSERT INTO sync_attempts (id, link_id, tracker_id, fence, operation, fields, started_at, finished_at, outcome, http_status, calls)
+VALUES (gen_random_uuid(), $1, (SELECT id FROM trackers), 1, 'create', ARRAY['title'], now(), now(), 'ok', 201, 1)
 """
 
 

@@ -1,11 +1,32 @@
 """What a tracker and its projects take, and what they refuse by name."""
 
+import json
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
+from uuid import UUID
 
+import httpx
 import pytest
 
-from tests.api.problems import places_of
-from tests.people_and_places import TRACKER_ID, World
+from sandbox.github_process import RunningGithub, start_github
+from tests.api.problems import places_of, problem_of
+from tests.api.test_links import at_github, world_of
+from tests.people_and_places import NOBODY, PROJECT_ID, PUBLIC_URL, TRACKER_ID, World, new_task
+
+PROJECTS = f"/v1/trackers/{TRACKER_ID}/projects"
+
+
+@pytest.fixture(scope="module")
+def github() -> Iterator[RunningGithub]:
+    running = start_github()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+async def connected(routed: World, github: RunningGithub, database_url: str, redis_url: str) -> AsyncIterator[World]:
+    async with world_of(routed, github, database_url, redis_url) as world:
+        yield world
 
 
 @pytest.mark.parametrize(
@@ -72,3 +93,127 @@ async def test_private_key_keeps_its_lines(routed: World) -> None:
     key = "-----BEGIN RSA PRIVATE KEY-----\nabc\r\ndef\n-----END RSA PRIVATE KEY-----\n"
     body = {"name": "New", "base_url": "https://8.8.8.8", "credentials": {"app_id": "1", "private_key": key}}
     assert (await routed.admin.post("/v1/trackers", json=body)).status_code == 201
+
+
+async def test_webhook_sends_issues_and_comments(routed: World) -> None:
+    body = {"name": "New", "base_url": "https://8.8.8.8", "credentials": {"token": "ghp_a"}}
+    created = (await routed.admin.post("/v1/trackers", json=body)).json()
+    assert created["webhook"]["events"] == ["issues", "issue_comment"]
+    assert (created["tracker"]["failures"], created["tracker"]["limited_at"], created["tracker"]["account"]) == (0, None, None)
+
+
+async def check(world: World) -> dict[str, Any]:
+    answer = await world.syncer.post(f"/v1/trackers/{TRACKER_ID}/check")
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+async def hook(github: RunningGithub, **config: Any) -> None:
+    """Adds a webhook as an owner of the repository would."""
+    given = {"url": f"{PUBLIC_URL}/webhooks/{TRACKER_ID}", "content_type": "json"}
+    body = {"name": "web", "active": True, "events": ["issues", "issue_comment"], "config": given} | config
+    headers = {"Authorization": f"Bearer {github.token}"}
+    async with httpx.AsyncClient(trust_env=False, headers=headers) as client:
+        (await client.post(f"{github.base_url}/repos/{github.repository}/hooks", json=body)).raise_for_status()
+
+
+async def test_check_says_what_is_missing(connected: World, github: RunningGithub) -> None:
+    checked = await check(connected)
+    assert (checked["ok"], checked["account"]) == (False, github.login)
+    (missing,) = [finding for finding in checked["findings"] if not finding["ok"]]
+    assert (missing["name"], missing["subject"]) == ("webhook", github.repository)
+    assert f"{PUBLIC_URL}/webhooks/{TRACKER_ID}" in missing["text"]
+    assert missing["fix"]
+    await hook(github)
+    assert {finding["name"] for finding in (await check(connected))["findings"] if not finding["ok"]} <= {"deliveries"}
+
+
+async def test_refused_credentials_are_a_finding_without_the_secret(connected: World, github: RunningGithub) -> None:
+    vault = connected.app.state.house.vault
+    await connected.sql.execute("UPDATE trackers SET credentials = $1", vault.seal_json({"token": "ghp_a_wrong_one"}))
+    answer = await connected.syncer.post(f"/v1/trackers/{TRACKER_ID}/check")
+    assert "ghp_a_wrong_one" not in answer.text
+    (finding,) = [finding for finding in answer.json()["findings"] if not finding["ok"]]
+    assert (finding["name"], answer.json()["account"]) == ("credentials", None)
+
+
+async def test_check_needs_a_tracker_and_the_scope(routed: World) -> None:
+    assert (await routed.syncer.post(f"/v1/trackers/{NOBODY}/check")).status_code == 404
+    problem_of(await routed.writer.post(f"/v1/trackers/{TRACKER_ID}/check"), 403)
+
+
+async def test_project_shows_how_its_sync_does(routed: World) -> None:
+    shown = {
+        "id": "1",
+        "active": True,
+        "events": ["issues"],
+        "failed": [],
+        "redelivered": 0,
+        "error": None,
+        "last_delivery_at": None,
+    }
+    details = {"issues_enabled": True, "writable": False, "native": {"priority": {"id": 2}}, "types": ["Task"]}
+    await routed.sql.execute(
+        "UPDATE tracker_projects SET details = $1, hook = $2, swept_at = now()", json.dumps(details), json.dumps(shown)
+    )
+    answer = await routed.reader.get(f"{PROJECTS}/{PROJECT_ID}")
+    project = answer.json()
+    assert (project["issues_enabled"], project["writable"], project["types"]) == (True, False, ["Task"])
+    assert (project["native"], project["hook"]) == ({"due_on": False, "priority": True}, shown)
+    assert project["swept_at"] is not None
+    assert project["last_audit_at"] is project["webhook_at"] is None
+    assert answer.headers["etag"]
+    assert (await routed.reader.get(f"/v1/trackers/{NOBODY}/projects/{PROJECT_ID}")).status_code == 404
+    assert (await routed.reader.get(f"{PROJECTS}/{NOBODY}")).status_code == 404
+
+
+async def test_project_that_is_added_again_is_brought_up_to_date(connected: World, github: RunningGithub) -> None:
+    link_id = UUID((await new_task(connected))["links"][0]["id"])
+    await connected.sql.execute("UPDATE issue_links SET state = 'moved', remote_id = '7', due_at = NULL WHERE id = $1", link_id)
+    await connected.sql.execute("UPDATE tracker_projects SET key = 'acme/old'")
+    answer = await connected.admin.post(PROJECTS, json={"key": github.repository})
+    assert (answer.status_code, answer.json()["key"]) == (200, github.repository)
+    assert answer.headers["location"] == f"{PROJECTS}/{PROJECT_ID}"
+    assert await connected.sql.fetchval("SELECT due_at <= now() FROM issue_links WHERE id = $1", link_id) is True
+    await at_github(github, "repositories", full_name="acme/second")
+    new = await connected.admin.post(PROJECTS, json={"key": "acme/second"})
+    assert (new.status_code, new.json()["writable"], new.json()["swept_at"]) == (201, True, None)
+
+
+async def test_project_without_issues_of_tasks_is_deleted(routed: World) -> None:
+    task = await new_task(routed)
+    problem_of(await routed.admin.delete(f"{PROJECTS}/{PROJECT_ID}"), 409)
+    await routed.sql.execute("DELETE FROM issue_links WHERE task_id = $1", UUID(task["id"]))
+    problem_of(await routed.admin.delete(f"{PROJECTS}/{PROJECT_ID}", headers={"If-Match": '"99"'}), 412)
+    assert (await routed.admin.delete(f"{PROJECTS}/{PROJECT_ID}")).status_code == 204
+    assert (await routed.reader.get("/v1/routes")).json()["items"] == []
+    assert (await routed.admin.delete(f"{PROJECTS}/{PROJECT_ID}")).status_code == 404
+
+
+async def test_route_has_a_type_that_the_project_has(routed: World) -> None:
+    body: dict[str, Any] = {"tracker_project_id": str(PROJECT_ID), "issue_type": "Task"}
+    assert "no types" in places_of(await routed.admin.post("/v1/routes", json=body), 422)["/issue_type"]
+    await routed.sql.execute("UPDATE tracker_projects SET details = $1", json.dumps({"types": ["Bug", "Task"]}))
+    created = await routed.admin.post("/v1/routes", json=body)
+    assert (created.status_code, created.json()["issue_type"]) == (201, "Task")
+    path = f"/v1/routes/{created.json()['id']}"
+    assert "use one of Bug, Task" in places_of(await routed.admin.patch(path, json={"issue_type": "Epic"}), 422)["/issue_type"]
+    assert (await routed.admin.patch(path, json={"issue_type": "Bug"})).json()["issue_type"] == "Bug"
+    assert (await routed.admin.patch(path, json={"position": 5})).json()["issue_type"] == "Bug"
+    assert (await routed.admin.patch(path, json={"issue_type": None})).json()["issue_type"] is None
+
+
+async def test_route_that_moves_keeps_to_the_types_of_its_new_project(routed: World) -> None:
+    await routed.sql.execute("UPDATE tracker_projects SET details = $1", json.dumps({"types": ["Task"]}))
+    other = UUID("0192f0c4-0000-7000-8000-0000000000ff")
+    await routed.sql.execute(
+        """INSERT INTO tracker_projects (id, tracker_id, remote_id, key, url, details, version, created_at, updated_at)
+           VALUES ($1, $2, '99', 'acme/other', 'https://github.com/acme/other', '{}', 1, now(), now())""",
+        other,
+        TRACKER_ID,
+    )
+    body = {"tracker_project_id": str(PROJECT_ID), "issue_type": "Task"}
+    path = f"/v1/routes/{(await routed.admin.post('/v1/routes', json=body)).json()['id']}"
+    assert list(places_of(await routed.admin.patch(path, json={"tracker_project_id": str(other)}), 422)) == ["/issue_type"]
+    moved = await routed.admin.patch(path, json={"tracker_project_id": str(other), "issue_type": None})
+    assert (moved.status_code, moved.json()["tracker_project_id"]) == (200, str(other))
