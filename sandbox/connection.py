@@ -84,7 +84,7 @@ def _set_up_hook(api: Caller, github: Target, tracker_id: str, url: str, *, new:
 
 def _tell_webhook(console: Console, github: Target, webhook: Document) -> None:
     console.print(f"\nSet up the webhook at {github.page_url}/settings/hooks, so that changes there arrive at once:")
-    console.print(f"  URL {webhook['url']}  content type {webhook['content_type']}  events issues")
+    console.print(f"  URL {webhook['url']}  content type {webhook['content_type']}  events {', '.join(webhook['events'])}")
     console.print(f"  secret {webhook['secret']}")
 
 

@@ -1,4 +1,4 @@
-"""The story that `make run` tells: a postmortem comes in, its tasks become issues, a closed issue closes its task. All over HTTP."""
+"""The story that `make run` tells: a postmortem comes in, its tasks become issues, and both stay the same whatever happens. All over HTTP."""
 
 import time
 from collections.abc import Callable
@@ -14,6 +14,8 @@ from sandbox.story_calls import Caller, Document
 
 SAMPLE = Path(__file__).with_name("sample_postmortem.md")
 WAIT_SECONDS = 30
+COMMENT = "The dashboard for this is ready; the alert follows on Monday."
+RISKY_TASK = "Load-test the checkout at twice the usual traffic"
 
 
 class Story:
@@ -39,6 +41,8 @@ class Story:
         else:
             tasks = self._wait_for_issues(self._import()["tasks"])
             self._close_one(github, tasks[0])
+            self._comment_on_one(github, tasks[1])
+            self._lose_an_answer(github)
 
     def _import(self) -> Document:
         self._title("A postmortem comes in")
@@ -76,7 +80,7 @@ class Story:
         issue = _issue(task) or {}
         number = issue["key"].rpartition("#")[2]
         start = time.monotonic()
-        Caller(github.page_url, github.token).post(f"/_sandbox/issues/{github.repository}/{number}", {"state": "closed"})
+        self._sandbox(github).post(f"/_sandbox/issues/{github.repository}/{number}", {"state": "closed"})
         self._line(f"octo-dev closes {issue['key']} in the sandbox")
         done = self._wait(task["id"], lambda found: found["status"] == "done")
         seconds = time.monotonic() - start
@@ -89,6 +93,32 @@ class Story:
         )
         change = self.api.get("/v1/activity", task_id=done["id"])["items"][0]
         self._line(f"[dim]activity: {change['actor']['name']} changed status {' → '.join(change['changes']['status'])}[/dim]")
+
+    def _comment_on_one(self, github: Target, task: Document) -> None:
+        self._title("Somebody comments on an issue")
+        issue = _issue(task) or {}
+        number = issue["key"].rpartition("#")[2]
+        self._sandbox(github).post(f"/_sandbox/issues/{github.repository}/{number}/comments", {"body": COMMENT})
+        path = f"/v1/tasks/{task['id']}/comments"
+        self._until(lambda: bool(self.api.get(path)["items"]), f"the comment on {issue['key']} didn't arrive")
+        comment = self.api.get(path)["items"][0]
+        self._line(f'{comment["author"]} on {issue["key"]}: "{escape(comment["body"])}", now on {task["key"]} too  {self.services.api_url}{path}')
+
+    def _lose_an_answer(self, github: Target) -> None:
+        """What makes duplicates elsewhere: the tracker does what it was asked, and its answer never arrives."""
+        self._title("GitHub makes an issue, and its answer is lost on the way")
+        start = time.monotonic()
+        self._sandbox(github).post("/_sandbox/faults", {"operation": "create_issue", "action": "drop_after_commit"})
+        task: Document = self.api.post("/v1/tasks", {"title": RISKY_TASK, "kind": "prevent"})
+        task = self._wait(task["id"], lambda found: _issue(found) is not None)
+        issue = _issue(task) or {}
+        seconds = time.monotonic() - start
+        attempt = self.api.get(f"/v1/links/{issue['id']}/attempts", sort="started_at")["items"][0]
+        self._line(f"{task['key']} create: {attempt['outcome']}. {escape(attempt['error_text'] or '')}")
+        self._line(f"found again by the marker in it: [bold]{issue['key']}[/bold], and no second one was made  [dim]{seconds:.2f} s[/dim]")
+
+    def _sandbox(self, github: Target) -> Caller:
+        return Caller(github.page_url, github.token)
 
     def _last_delivery(self, github: Target) -> Document:
         sandbox, path = Caller(github.base_url, github.token), f"/repos/{github.repository}/hooks"
@@ -108,13 +138,15 @@ class Story:
         self._line(f"Nothing was imported: {why}.")
 
     def _wait(self, task_id: str, ready: Callable[[Document], bool]) -> Document:
+        self._until(lambda: ready(self.api.get(f"/v1/tasks/{task_id}")), f"the task {task_id} didn't get so far")
+        found: Document = self.api.get(f"/v1/tasks/{task_id}")
+        return found
+
+    def _until(self, ready: Callable[[], bool], otherwise: str) -> None:
         deadline = time.monotonic() + WAIT_SECONDS
-        while True:
-            task: Document = self.api.get(f"/v1/tasks/{task_id}")
-            if ready(task):
-                return task
+        while not ready():
             if time.monotonic() > deadline:
-                raise ServerFailedError(f"{task['key']} did not get so far in {WAIT_SECONDS} s; its links: {task['links']}")
+                raise ServerFailedError(f"In {WAIT_SECONDS} s {otherwise}: see .followthrough/workers.log and GET /v1/links")
             time.sleep(0.03)
 
     def _title(self, text: str) -> None:

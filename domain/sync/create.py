@@ -147,6 +147,8 @@ async def _note_failure(session: AsyncSession, claim: Claim, sending: Sending, e
             release(link, due_at=at)
             return at
     await note_failure(session, claim, link, error, at=at)
+    if link.state is LinkState.UNKNOWN and claim.tracker.failures == 0:
+        link.due_at = at  # it is looked for at once: most that were made are there
     return link.due_at
 
 

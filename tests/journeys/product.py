@@ -80,7 +80,7 @@ class Product:
         project = self.call("POST", f"/v1/trackers/{made['tracker']['id']}/projects", json={"key": self.github.repository})
         self.call("POST", "/v1/routes", json={"tracker_project_id": project["id"]})
         config = {"url": made["webhook"]["url"], "secret": made["webhook"]["secret"], "content_type": "json"}
-        self.ask_github("POST", "/hooks", json={"name": "web", "active": True, "events": ["issues"], "config": config})
+        self.ask_github("POST", "/hooks", json={"name": "web", "active": True, "events": ["issues", "issue_comment"], "config": config})
         tracker: Document = made["tracker"]
         return tracker
 

@@ -67,12 +67,19 @@ async def retry(scene: Scene) -> None:
 
 async def test_refused_look_and_a_retry_by_hand_make_no_second_issue(pointed: Scene, github: RunningGithub) -> None:
     await order(github, "create_issue", "drop_after_commit")
-    await reconcile(pointed.desk, pointed.link.id)
     await order(github, "list_issues", 404)
-    await run_again(pointed)
+    await reconcile(pointed.desk, pointed.link.id)
     assert (await pointed.read()).state is LinkState.UNKNOWN
     await retry(pointed)
     assert (await pointed.read()).state is LinkState.LINKED
+    assert await made(pointed, github) == 1
+
+
+async def test_issue_whose_answer_was_lost_is_found_at_once(pointed: Scene, github: RunningGithub) -> None:
+    await order(github, "create_issue", "drop_after_commit")
+    await reconcile(pointed.desk, pointed.link.id)
+    link = await pointed.read()
+    assert (link.state, link.due_at, link.error_code) == (LinkState.LINKED, None, None)
     assert await made(pointed, github) == 1
 
 
