@@ -1,6 +1,6 @@
 # Nothing is needed but Python 3.11 or newer and make: .venv is made, and made anew when the pins change.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench contract openapi migration lock
+.PHONY: help run test lint bench contract stress openapi migration lock
 
 # Without its byte code Python would read every library anew at each start, which takes longer than all else.
 unexport PYTHONDONTWRITEBYTECODE
@@ -32,6 +32,10 @@ contract: $(INSTALLED) ## Hold the sandbox to the trackers' published descriptio
 	@command -v npm > /dev/null || { echo "make contract needs Node.js and npm: the validator, Prism, is a package of theirs"; exit 1; }
 	@npm --prefix tests/contract ci --silent
 	@$(BIN)/python -m pytest -m contract tests/contract $(a)
+
+stress: $(INSTALLED) ## Kill, lose, flush and flood for a quarter of an hour, and find nothing lost; a="--tasks 2000" changes the amount
+	@$(BIN)/python -m pytest -m stress tests/faults
+	@$(BIN)/python -m tests.faults.stress $(a)
 
 openapi: $(INSTALLED) ## Write openapi/openapi.json anew
 	@$(BIN)/python -m api.export_openapi
