@@ -90,7 +90,7 @@ def _field_error(value: Any, declared: Any, *, at: str) -> list[Place]:
     except msgspec.ValidationError as error:
         place = _place(at, str(error))
         allowed = _allowed(declared) if str(error).startswith("Invalid enum value") else []
-        return [pointer(str(place.at), f"{place.detail}; use one of {', '.join(allowed)}") if allowed else place]
+        return [pointer(str(place.at), f"use one of {', '.join(allowed)}") if allowed else place]
     return []
 
 

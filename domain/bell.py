@@ -60,24 +60,25 @@ class Bell:
         """Sends the jobs noted on the session; called once its transaction has committed. Never raises."""
         await self.wake(session.info.pop(_PENDING, []))
 
-    async def wake(self, jobs: list[Job], *, once: bool = False) -> None:
-        """Enqueues jobs; with `once` not those that are queued or running already. Never raises.
+    async def wake(self, jobs: list[Job], *, once_in_seconds: float | None = None) -> None:
+        """Enqueues jobs; with `once_in_seconds` each at most once in such a span, while it is queued or running. Never raises.
 
-        A ring after a commit is never merged with a running job: that job may have looked before the commit.
+        The span ends because a job whose process was killed keeps its place in Redis for long. A ring after a commit is never merged
+        with a running job: that job may have looked before the commit.
         """
         if not jobs or time.monotonic() < self._silent_until:
             return
         try:
             async with asyncio.timeout(RING_TIMEOUT_SECONDS):
                 for job in dict.fromkeys(jobs):
-                    await self._enqueue(job, once=once)
+                    await self._enqueue(job, once_in_seconds)
         except (RedisError, OSError, TimeoutError) as error:
             self._silent_until = time.monotonic() + SILENCE_SECONDS
             log.warning("bell_unheard", jobs=len(jobs), error=type(error).__name__)
 
-    async def _enqueue(self, job: Job, *, once: bool) -> None:
+    async def _enqueue(self, job: Job, once_in_seconds: float | None) -> None:
         name, arguments, request_id = job
-        job_id = ":".join((name, *arguments)) if once else None
+        job_id = None if once_in_seconds is None else ":".join((name, *arguments, str(int(time.time() // once_in_seconds))))
         await self.redis.enqueue_job(name, *arguments, _job_id=job_id, request_id=request_id)
 
     async def close(self) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import structlog
 
-from domain.bell import SWEEP_PROJECT
+from domain.bell import SWEEP_PROJECT, Job
 from domain.sync.audit import audit
 from domain.sync.desk import Desk
 from domain.sync.hooks import check_hook
@@ -34,7 +34,8 @@ async def ring_for_due_projects(context: dict[Any, Any]) -> None:
     desk = desk_of(context)
     with left_due():
         projects = await due_projects(desk, most=MOST_AT_ONCE)
-        await desk.bell.wake([(SWEEP_PROJECT, (str(project_id),), None) for project_id in projects], once=True)
+        jobs: list[Job] = [(SWEEP_PROJECT, (str(project_id),), None) for project_id in projects]
+        await desk.bell.wake(jobs, once_in_seconds=desk.settings.lease_seconds)
 
 
 async def tidy_inbox(context: dict[Any, Any]) -> None:

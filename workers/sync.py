@@ -29,7 +29,7 @@ async def ring_for_due_links(context: dict[Any, Any]) -> None:
     desk = desk_of(context)
     with left_due():
         links = await due_links(desk, most=MOST_AT_ONCE)
-        await desk.bell.wake([(RECONCILE_LINK, (str(link_id),), None) for link_id in links], once=True)
+        await desk.bell.wake([(RECONCILE_LINK, (str(link_id),), None) for link_id in links], once_in_seconds=desk.settings.lease_seconds)
 
 
 @contextmanager

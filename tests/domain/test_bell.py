@@ -43,10 +43,18 @@ async def test_forgotten_jobs_are_not_sent(bell: Bell) -> None:
 
 async def test_wake_once_merges_with_what_is_queued_and_a_ring_does_not(bell: Bell) -> None:
     job = ("reconcile_link", (str(new_id()),), None)
-    await bell.wake([job], once=True)
-    await bell.wake([job], once=True)
+    await bell.wake([job], once_in_seconds=86_400)
+    await bell.wake([job], once_in_seconds=86_400)
     assert await bell.redis.zcard("bell-tests") == 1
     await bell.wake([job])
+    assert await bell.redis.zcard("bell-tests") == 2
+
+
+async def test_job_whose_process_was_killed_keeps_others_away_for_a_while_alone(bell: Bell) -> None:
+    job = ("reconcile_link", (str(new_id()),), None)
+    await bell.wake([job], once_in_seconds=0.05)
+    await asyncio.sleep(0.1)
+    await bell.wake([job], once_in_seconds=0.05)
     assert await bell.redis.zcard("bell-tests") == 2
 
 
