@@ -22,6 +22,7 @@ from domain.errors import InvalidError, pointer
 from domain.people.change import change_person, change_team, create_person, create_team, lock_person, lock_team
 from domain.people.find import is_email
 from domain.people.search import PEOPLE, TEAMS
+from domain.sync.acquaint import acquaint
 
 GithubLogin = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9-]{0,38}" + END, description="A GitHub login, without the @.")]
 AccountId = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^\S+" + END, description="A Jira account id.")]
@@ -129,7 +130,9 @@ class PeopleController(Controller):
         self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], data: JSONBody[PersonCreate]
     ) -> Response[PersonRead]:
         """Adds a person; owners that a task names are added by themselves."""
-        person = await create_person(session, act_of(request), _person_values(asdict(data)))
+        act = act_of(request)
+        person = await create_person(session, act, _person_values(asdict(data)))
+        await acquaint(session, person, at=act.at)
         return await answer_written(session, PEOPLE, person.id, status=201, location="/v1/people")
 
     @patch("/{person_id:uuid}", operation_id="change_person", summary="Change a person", guards=[can_write], opt={"if_match": True})
@@ -143,7 +146,10 @@ class PeopleController(Controller):
         """Changes the members that are given."""
         person = await lock_person(session, person_id)
         check_if_match(request, person)
-        await change_person(session, act_of(request), person, _person_values(_given(data)))
+        act, before = act_of(request), (person.name, person.github_login)
+        await change_person(session, act, person, _person_values(_given(data)))
+        if (person.name, person.github_login) != before:
+            await acquaint(session, person, at=act.at)
         return await answer_written(session, PEOPLE, person_id)
 
 

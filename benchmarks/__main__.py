@@ -1,145 +1,24 @@
-"""`python -m benchmarks [--quick]`: measures the API against a floor in the same run, and fails when a bar is missed."""
+"""`python -m benchmarks [--quick] [--only api|sync]`: measures the API and the sync, and fails when a bar is missed."""
 
 import argparse
-import asyncio
-import contextlib
-import platform
 import sys
-import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from statistics import mean, median
+from collections.abc import Callable
 
-from cryptography.fernet import Fernet
+from benchmarks.answers import run_api
+from benchmarks.sync.run import run_sync
 
-from benchmarks.calls import Call, calls, check_same_answers
-from benchmarks.load import Load
-from benchmarks.processes import Client, free_port, seconds_to_import, serve
-from benchmarks.report import Measured, Pair, print_report
-from benchmarks.seed import seed
-from sandbox.migrations import run_alembic
-from sandbox.postgres import start_postgres
-from sandbox.valkey import start_valkey
-
-CONNECTIONS = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """How much is measured."""
-
-    tasks: int
-    rounds: int
-    turns: int
-    seconds: float
-    starts: int
-
-
-FULL = Effort(tasks=20_000, rounds=5, turns=4, seconds=0.4, starts=3)
-QUICK = Effort(tasks=300, rounds=1, turns=1, seconds=0.3, starts=1)
+PARTS: dict[str, Callable[..., list[str]]] = {"api": run_api, "sync": run_sync}
 
 
 def main() -> int:
     """Gives the exit code: 0 when every bar is met, or when `--quick` asserts nothing; else 1."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the speed, as ratios to a floor.")
     parser.add_argument("--quick", action="store_true", help="a short run that proves that all works and asserts nothing")
-    quick = parser.parse_args().quick
-    measured = _measure(QUICK if quick else FULL)
-    missed = print_report(measured)
-    return 1 if missed and not quick else 0
-
-
-def _measure(effort: Effort) -> Measured:
-    with contextlib.ExitStack() as stack:
-        _say(f"Starting PostgreSQL and Valkey, and storing {effort.tasks:,} tasks")
-        environment = _start_servers(stack)
-        token, task_ids = asyncio.run(seed(environment["DATABASE_URL"], effort.tasks))
-        _say(f"Starting the API {effort.starts} times")
-        starts = [_start_once(environment) for _ in range(effort.starts - 1)]
-        ours, floor = free_port(), free_port()
-        starts.append(stack.enter_context(_api(ours, environment)))
-        stack.enter_context(serve("benchmarks.floor", str(floor), port=floor, ready="/", environment=environment))
-        imports = [seconds_to_import("api.app") for _ in range(effort.starts)]
-        check_same_answers(f"http://127.0.0.1:{ours}", f"http://127.0.0.1:{floor}", token=token, task_id=task_ids[0])
-        client = Client()
-        stack.callback(client.close)
-        bench = Bench(client, effort, ours=ours, floor=floor, token=token)
-        pairs = bench.measure_interleaved(calls(task_ids))
-        ceiling = bench.measure_ceiling()
-    return Measured(_how(effort), pairs, ceiling, bench.client_share, median(starts), median(imports))
-
-
-def _start_servers(stack: contextlib.ExitStack) -> dict[str, str]:
-    """Gives the settings that lead to an empty, migrated database and an empty Valkey, both gone when `stack` is closed."""
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="followthrough-bench-")))
-    postgres = stack.enter_context(start_postgres(folder / "postgres", durable=False))
-    valkey = stack.enter_context(start_valkey(None))
-    run_alembic(postgres.url, "upgrade", "head")
-    return {"DATABASE_URL": postgres.url, "REDIS_URL": valkey.url, "FOLLOWTHROUGH_SECRET_KEY": Fernet.generate_key().decode()}
-
-
-def _start_once(environment: Mapping[str, str]) -> float:
-    with _api(free_port(), environment) as seconds:
-        return seconds
-
-
-def _api(port: int, environment: Mapping[str, str]) -> contextlib.AbstractContextManager[float]:
-    return serve("api", port=port, ready="/health/ready", environment={**environment, "PORT": str(port)})
-
-
-Side = tuple[int, dict[str, str]]
-"""A server's port, and the headers that it needs."""
-
-
-class Bench:
-    """Loads both servers, turn by turn."""
-
-    def __init__(self, client: Client, effort: Effort, *, ours: int, floor: int, token: str) -> None:
-        self.client_share = 0.0
-        self._client = client
-        self._effort = effort
-        self._sides: tuple[Side, Side] = ((ours, {"authorization": f"Bearer {token}"}), (floor, {}))
-
-    def measure_interleaved(self, all_calls: list[Call]) -> list[Pair]:
-        """Measures each call on both sides; gives the medians."""
-        pairs = []
-        for call in all_calls:
-            _say(f"Measuring {call.name}: {self._effort.rounds} rounds")
-            for port, headers in self._sides:
-                self._rate(call, port, headers)  # to warm up: connections, statements, branches
-            rounds = [self._round(call) for _ in range(self._effort.rounds)]
-            ours, floor = (median(side) for side in zip(*rounds, strict=True))
-            pairs.append(Pair(call, ours, floor, median(ours / floor for ours, floor in rounds)))
-        return pairs
-
-    def _round(self, call: Call) -> tuple[float, float]:
-        """Measures both sides in turns of half a second or less, so that both see the same of what else the machine does."""
-        turns = [[self._rate(call, *side) for side in self._sides] for _ in range(self._effort.turns)]
-        ours, floor = (mean(side) for side in zip(*turns, strict=True))
-        return ours, floor
-
-    def measure_ceiling(self) -> float:
-        """Measures what the client reaches against an answer that costs next to nothing."""
-        return self._rate(Call("", ["/"], None), *self._sides[1])
-
-    def _rate(self, call: Call, port: int, headers: Mapping[str, str]) -> float:
-        load = Load(port, call.requests(headers), call.status, self._effort.seconds, CONNECTIONS)
-        rate = self._client.run(load)
-        self.client_share = max(self.client_share, rate.client_share)
-        return rate.per_second
-
-
-def _how(effort: Effort) -> str:
-    return (
-        f"{effort.tasks:,} tasks; medians of {effort.rounds} rounds (the ratios too), in each of which both sides are loaded"
-        f" {effort.turns} times for {effort.seconds:g} s, in turns; {CONNECTIONS} keep-alive connections;"
-        f" one process each for the API, the floor and the client; Python {platform.python_version()}"
-    )
-
-
-def _say(text: str) -> None:
-    print(f"… {text}", file=sys.stderr, flush=True)
+    parser.add_argument("--only", choices=PARTS, help="one part alone")
+    options = parser.parse_args()
+    missed = [name for part, run in PARTS.items() if options.only in (None, part) for name in run(quick=options.quick)]
+    print(f"\nMissed: {', '.join(missed)}" if missed else "\nEvery bar is met.")
+    return 1 if missed and not options.quick else 0
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -22,9 +23,17 @@ class NotStartedError(RuntimeError):
     """A server did not come up."""
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server that runs: its process id, and the seconds until it was ready."""
+
+    pid: int
+    seconds: float
+
+
 @contextlib.contextmanager
-def serve(*arguments: str, port: int, ready: str, environment: Mapping[str, str]) -> Iterator[float]:
-    """Runs `python -m …` until the block ends, its output thrown away; gives the seconds until the path `ready` answered 200."""
+def serve(*arguments: str, port: int, ready: str, environment: Mapping[str, str]) -> Iterator[Served]:
+    """Runs `python -m …` until the block ends, its output thrown away; begins once the path `ready` answers 200."""
     start = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", *arguments],
@@ -36,11 +45,11 @@ def serve(*arguments: str, port: int, ready: str, environment: Mapping[str, str]
     )
     try:
         _wait_until_ready(process, f"http://127.0.0.1:{port}{ready}")
-        yield time.perf_counter() - start
+        yield Served(process.pid, time.perf_counter() - start)
     finally:
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(25)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

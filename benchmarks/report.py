@@ -39,7 +39,6 @@ def print_report(measured: Measured) -> list[str]:
         if pair.call.bar is not None and pair.ratio < pair.call.bar:
             missed.append(pair.call.name)
     _print_surroundings(measured)
-    print(f"\nMissed: {', '.join(missed)}" if missed else "\nEvery bar is met.")
     return missed
 
 

@@ -47,9 +47,9 @@ async def _fill(connection: Any, tasks: int) -> list[UUID]:
     rows = list(_tasks(tasks, [owner[0] for owner in owners], [team[0] for team in teams]))
     await _copy(connection, "people", owners, ("id", "email", "name"))
     await _copy(connection, "teams", teams, ("id", "slug", "name", "timezone"))
-    tracker_columns = ("id", "kind", "name", "base_url", "credentials", "webhook_secret", "state", "state_reason")
+    tracker_columns = ("id", "kind", "name", "base_url", "credentials", "webhook_secret", "state", "state_reason", "failures")
     await _copy(
-        connection, "trackers", [(tracker, "github", "GitHub", "https://api.github.com", b"", b"", "ok", "", *_AGES)], tracker_columns
+        connection, "trackers", [(tracker, "github", "GitHub", "https://api.github.com", b"", b"", "ok", "", 0, *_AGES)], tracker_columns
     )
     project_row = (project, tracker, "1", "example/service", "https://github.com/example/service", "{}", *_AGES)
     await _copy(connection, "tracker_projects", [project_row], ("id", "tracker_id", "remote_id", "key", "url", "details"))
@@ -68,6 +68,7 @@ _TASK_COLUMNS = (
 _LINK_COLUMNS = (
     *("id", "task_id", "tracker_project_id", "label_prefix", "marker", "state", "remote_id", "remote_key", "url", "base", "notes"),
     *("desired_version", "pushed_version", "attempts", "probes", "fence", "error_count"),
+    *("background", "local", "flips", "comments_due", "comments_seen"),
 )
 
 
@@ -91,7 +92,29 @@ def _tasks(count: int, owners: list[UUID], teams: list[UUID]) -> Iterator[tuple[
 def _links(task_ids: list[UUID], project: UUID) -> Iterator[tuple[Any, ...]]:
     for n, task_id in enumerate(task_ids, 1):
         issue = (str(n), f"example/service#{n}", f"https://github.com/example/service/issues/{n}")
-        yield (new_id(), task_id, project, "ft/", uuid4(), "linked", *issue, "{}", "{}", 1, 1, 0, 0, 0, 0, *_AGES)
+        yield (
+            new_id(),
+            task_id,
+            project,
+            "ft/",
+            uuid4(),
+            "linked",
+            *issue,
+            "{}",
+            "{}",
+            1,
+            1,
+            0,
+            0,
+            0,
+            0,
+            False,
+            "{}",
+            "[]",
+            False,
+            0,
+            *_AGES,
+        )
 
 
 async def _make_token(url: str) -> str:

@@ -39,7 +39,7 @@ class ReadPool:
     """Connections for single statements, one at a time on each, which leave nothing behind that would have to be undone.
 
     A connection goes from one read straight to the next: the steps by which asyncpg's own pool hands one over and takes it back cost as
-    much as all else that asyncpg does for a short read.
+    much as all else that asyncpg does for a short read. What the sync writes for every link goes here too.
     """
 
     def __init__(self, connect: Callable[[], Awaitable[Any]], *, size: int) -> None:
@@ -63,6 +63,19 @@ class ReadPool:
         """Runs a statement and gives the first value of its first row, or None."""
         row = await self.fetchrow(query, *args)
         return None if row is None else row[0]
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Any]:
+        """Gives a connection in a transaction, which commits at the end; any error rolls all of it back."""
+        async with self._turns:
+            connection = await self._take()
+            try:
+                async with connection.transaction():
+                    yield connection
+            finally:
+                if connection.is_in_transaction():  # cancelled before it could be rolled back
+                    connection.terminate()
+                self._idle.append((connection, time.monotonic()))
 
     async def _take(self) -> Any:
         if self._closed:

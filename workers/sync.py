@@ -13,7 +13,7 @@ from domain.sync.dispatch import due_links
 from domain.sync.reconcile import reconcile
 from workers.context import desk_of
 
-MOST_AT_ONCE = 500
+MOST_AT_ONCE = 200
 
 log = structlog.get_logger(__name__)
 

@@ -12,9 +12,11 @@ from domain.columns import touch
 from domain.database import transaction
 from domain.errors import FollowthroughError
 from domain.sync.breaker import may_be_tried
+from domain.sync.claim_untroubled import claim_untroubled
 from domain.sync.desk import Desk
 from domain.sync.journal import end_orphans
 from domain.sync.table import InboxEntry, Operation
+from domain.sync.untouched import Untouched
 from domain.sync.waiting import waiting_entries
 from domain.tasks.table import Task
 from domain.trackers.contract import Adapter, Cost, Place
@@ -26,7 +28,10 @@ PAUSE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A claimed link as it was then, with what is needed to work on it; `fence` proves the claim, `entries` are waiting webhooks."""
+    """A claimed link as it was then, with what is needed to work on it; `fence` proves the claim, `entries` are waiting webhooks.
+
+    `untouched` is there where its task was read too: what was read may be all that is needed.
+    """
 
     link: IssueLink
     tracker: Tracker
@@ -35,6 +40,7 @@ class Claim:
     place: Place
     fence: int
     entries: list[InboxEntry] = field(default_factory=list)
+    untouched: Untouched | None = None
 
     @property
     def known_as_behind(self) -> bool:
@@ -44,6 +50,19 @@ class Claim:
 
 async def claim_link(desk: Desk, link_id: UUID, *, at: datetime) -> Claim | None:
     """Claims the link if it is due and nobody works on it; None otherwise."""
+    lease, closed = timedelta(seconds=desk.settings.lease_seconds), desk.pacer.closed_trackers(Cost.CREATE)
+    claimed = await claim_untroubled(desk.database, link_id, at=at, lease=lease, closed=closed)
+    if claimed is None:
+        return await _claim_if_possible(desk, link_id, at=at)
+    entries = []
+    if claimed.waiting:
+        async with transaction(desk.database) as session:
+            entries = await waiting_entries(session, claimed.link, claimed.tracker.id, claimed.project.remote_id)
+    return await _opened(desk, claimed.link, claimed.tracker, claimed.project, entries=entries, untouched=claimed.untouched, at=at)
+
+
+async def _claim_if_possible(desk: Desk, link_id: UUID, *, at: datetime) -> Claim | None:
+    """Claims a link in any case in which it may be, and notes why where it may not."""
     async with transaction(desk.database, desk.bell.ring) as session:
         found = await _lock(session, link_id)
         if found is None:
@@ -68,13 +87,26 @@ async def claim_link(desk: Desk, link_id: UUID, *, at: datetime) -> Claim | None
         entries = []
         if link.state is LinkState.LINKED:
             entries = await waiting_entries(session, link, tracker.id, project.remote_id)
+    return await _opened(desk, link, tracker, project, entries=entries, untouched=None, at=at)
+
+
+async def _opened(
+    desk: Desk,
+    link: IssueLink,
+    tracker: Tracker,
+    project: TrackerProject,
+    *,
+    entries: list[InboxEntry],
+    untouched: Untouched | None,
+    at: datetime,
+) -> Claim | None:
     try:
         adapter = await desk.adapter(tracker)
     except FollowthroughError as error:
         # A tracker that can't be opened (a lost key, an address that is not allowed) must not keep its links busy.
         await _postpone(desk, link, error, at=at)
         return None
-    return Claim(link, tracker, project, adapter, place_of(link, project), link.fence, entries)
+    return Claim(link, tracker, project, adapter, place_of(link, project), link.fence, entries, untouched)
 
 
 async def _lock(session: AsyncSession, link_id: UUID) -> tuple[IssueLink, TrackerProject, Tracker] | None:

@@ -20,11 +20,20 @@ async def due_links(desk: Desk, *, most: int) -> list[UUID]:
     """Gives links that are due and held by nobody, at trackers that may be called; at most so many for each purpose."""
     now = now_utc()
     async with transaction(desk.database) as session:
-        found = await _due(session, col(IssueLink.state) != LinkState.PENDING, most=most, at=now)
+        found = await _due(session, col(IssueLink.state).not_in((LinkState.PENDING, LinkState.UNKNOWN)), most=most, at=now)
+        found += await _one_unknown_each(session, most=most, at=now)
         trackers = (await session.exec(select(Tracker).where(_may_be_called(now)))).all()
     for tracker in trackers:
         found += await _new_issues(desk, tracker, most=most, at=now)
     return found
+
+
+async def _one_unknown_each(session: AsyncSession, *, most: int, at: datetime) -> list[UUID]:
+    """Gives one unknown link of each project: whoever looks for its issue looks for those of all others in the same call."""
+    unknown = await _due(session, col(IssueLink.state) == LinkState.UNKNOWN, most=most, at=at)
+    query = select(IssueLink.id, IssueLink.tracker_project_id, IssueLink.label_prefix).where(col(IssueLink.id).in_(unknown))
+    rows = (await session.exec(query)).all() if unknown else []
+    return list({(project_id, label_prefix): link_id for link_id, project_id, label_prefix in rows}.values())
 
 
 async def _new_issues(desk: Desk, tracker: Tracker, *, most: int, at: datetime) -> list[UUID]:

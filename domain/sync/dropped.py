@@ -21,10 +21,10 @@ def note_dropped(link: IssueLink, sent: Fields, seen: Fields) -> None:
     link.notes = notes
 
 
-def note_refused(link: IssueLink, sent: Fields, wrong: Iterable[Field], *, remote: Fields) -> bool:
+def note_refused(link: IssueLink, sent: Fields, wrong: Iterable[Field], *, remote: Fields, optional: frozenset[Field] = OPTIONAL) -> bool:
     """Notes the fields for which a whole request was refused; says whether it can be sent without them."""
     refused = [field for field in wrong if field in sent]
-    if not refused or not OPTIONAL.issuperset(refused):
+    if not refused or not optional.issuperset(refused):
         return False
     shown = {field.value: {"text": REFUSED, "value": sent[field], "instead": remote.get(field)} for field in refused}
     link.notes = link.notes | shown
@@ -34,11 +34,23 @@ def note_refused(link: IssueLink, sent: Fields, wrong: Iterable[Field], *, remot
 def without_dropped(link: IssueLink, push: Fields, remote: Fields) -> Fields:
     """Leaves out the values that the tracker dropped the last time, as long as it still holds what it held then.
 
-    A field that needs no push loses its note.
+    Where something else is to be sent anyway, dropped ones ride along: the permission may be there again. A field that needs no push
+    loses its note.
     """
     link.notes = {name: note for name, note in link.notes.items() if "value" in note and name in {field.value for field in push}}
     tried = {name: (note["value"], note["instead"]) for name, note in link.notes.items()}
-    return {field: value for field, value in push.items() if tried.get(field.value) != (value, remote.get(field))}
+    new = {field: value for field, value in push.items() if tried.get(field.value) != (value, remote.get(field))}
+    again = {field: value for field, value in push.items() if field is not Field.STATUS and _was_dropped(link, field)}
+    return new | again if new else {}
+
+
+def _was_dropped(link: IssueLink, field: Field) -> bool:
+    return bool(link.notes.get(field.value, {}).get("text") == NOTE)
+
+
+def was_refused(link: IssueLink, field: Field) -> bool:
+    """Tells whether a request was refused for the field's value."""
+    return bool(link.notes.get(field.value, {}).get("text") == REFUSED)
 
 
 def say(link: IssueLink, notes: dict[Field, str]) -> None:

@@ -97,8 +97,10 @@ def _is_news(project: TrackerProject, tracker: Tracker, issue: Swept, link: Issu
 
 
 def _read(tracker: Tracker, project: TrackerProject, issue: Swept, link: IssueLink) -> RemoteIssue | None:
-    """Reads what a list shows of an issue: not its native fields, which it may leave out."""
-    return WEBHOOK_READERS[tracker.kind].reread(SWEEP, issue.payload, place=Place(project.remote_id, link.label_prefix))
+    """Reads what a list shows of an issue: with its native fields, unless the list leaves them out."""
+    reader, native = WEBHOOK_READERS[tracker.kind], project.details.get("native") or {}
+    whole = reader.reread(SWEEP, issue.payload, place=Place(project.remote_id, link.label_prefix, native))
+    return whole or reader.reread(SWEEP, issue.payload, place=Place(project.remote_id, link.label_prefix))
 
 
 async def _lock(session: AsyncSession, ids: list[UUID]) -> dict[UUID, IssueLink]:

@@ -13,6 +13,7 @@ from domain.bell import RECONCILE_LINK, after_commit
 from domain.columns import new_id
 from domain.errors import NotFoundError, UnauthenticatedError
 from domain.metrics import SYNC_HEALED, WEBHOOKS
+from domain.sync.claim import Claim
 from domain.sync.failure import clear_error
 from domain.sync.remote import keep_remote, storable
 from domain.sync.table import InboxEntry
@@ -24,6 +25,7 @@ from domain.trackers.table import Tracker, TrackerProject
 
 # How exactly a project knows when its last webhook came in: a change of its row for each would be one for all to wait for.
 SPARING = timedelta(minutes=1)
+MOST_READ = 100
 
 
 async def receive_webhook(
@@ -45,7 +47,7 @@ async def receive_webhook(
     hint = reader.hint(body, headers)
     await _note_alive(session, tracker, hint, at=at)
     link = await _find_link(session, tracker, hint)
-    outcome = await _store(session, tracker, hint, body=body, known=link is not None, at=at)
+    outcome = await _store(session, tracker, hint, body=body, known=link is not None and _is_awaited(link, hint, at), at=at)
     if link is not None and outcome == "accepted":
         if hint.issue is not None:
             prove_creation(link, hint.issue, kind=tracker.kind, how="webhook", at=at)
@@ -88,6 +90,11 @@ async def _find_link(session: AsyncSession, tracker: Tracker, hint: Hint) -> Iss
     return link
 
 
+def _is_awaited(link: IssueLink, hint: Hint, at: datetime) -> bool:
+    """Tells whether somebody will read the webhook: a link at rest is read anew when a person has it tried again."""
+    return link.state not in AT_REST or (hint.issue is not None and _proves_creation(link, hint.issue, at))
+
+
 async def _store(session: AsyncSession, tracker: Tracker, hint: Hint, *, body: bytes, known: bool, at: datetime) -> str:
     """Keeps the webhook unless this delivery came before. What concerns no link of ours is kept without its payload."""
     statement = (
@@ -103,7 +110,7 @@ async def _store(session: AsyncSession, tracker: Tracker, hint: Hint, *, body: b
             payload=storable(json.loads(body)) if known else {},
             received_at=at,
             processed_at=None if known else at,
-            ignored=None if known else "no task is linked to this",
+            ignored=None if known else "no task is linked to this, or its link is at rest",
         )
         .on_conflict_do_nothing(index_elements=["tracker_id", "delivery_id"])
         .returning(col(InboxEntry.id))
@@ -112,6 +119,22 @@ async def _store(session: AsyncSession, tracker: Tracker, hint: Hint, *, body: b
     if added is None:
         return "duplicate"
     return "accepted" if known else "ignored"
+
+
+async def told_of(session: AsyncSession, claim: Claim, *, since: datetime) -> RemoteIssue | None:
+    """Finds the issue of a link without one in a webhook that came in while it was being made, by its marker."""
+    query = select(InboxEntry).where(
+        InboxEntry.tracker_id == claim.tracker.id,
+        InboxEntry.project_remote_id == claim.project.remote_id,
+        col(InboxEntry.processed_at).is_(None),
+        col(InboxEntry.received_at) >= since,
+    )
+    reader = WEBHOOK_READERS[claim.tracker.kind]
+    for entry in (await session.exec(query.order_by(col(InboxEntry.id).desc()).limit(MOST_READ))).all():
+        issue = reader.reread(entry.event, entry.payload, place=claim.place)
+        if issue is not None and issue.marker == claim.link.marker:
+            return issue
+    return None
 
 
 def prove_creation(link: IssueLink, issue: RemoteIssue, *, kind: str, how: str, at: datetime) -> bool:

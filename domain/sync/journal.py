@@ -24,7 +24,22 @@ def begin_attempt(
     at: datetime,
 ) -> SyncAttempt:
     """Adds the row that says what is about to be sent."""
-    attempt = SyncAttempt(
+    attempt = new_attempt(link, operation, tracker_id=tracker_id, fields=fields, comment_id=comment_id, at=at)
+    session.add(attempt)
+    return attempt
+
+
+def new_attempt(
+    link: IssueLink,
+    operation: Operation,
+    *,
+    tracker_id: UUID,
+    fields: Iterable[str] = (),
+    comment_id: UUID | None = None,
+    at: datetime,
+) -> SyncAttempt:
+    """Makes the row that says what is about to be sent."""
+    return SyncAttempt(
         link_id=link.id,
         tracker_id=tracker_id,
         comment_id=comment_id,
@@ -33,14 +48,18 @@ def begin_attempt(
         fields=sorted(fields),
         started_at=at,
     )
-    session.add(attempt)
-    return attempt
 
 
 async def end_well(session: AsyncSession, attempt: SyncAttempt, receipt: Receipt | CommentReceipt, *, kind: str, at: datetime) -> None:
     """Notes that the call took effect."""
+    count_well(attempt, receipt, kind=kind)
+    await _end(session, attempt, Outcome.OK, finished_at=at, calls=receipt.calls, remote_request_id=receipt.request_id)
+
+
+def count_well(attempt: SyncAttempt, receipt: Receipt | CommentReceipt, *, kind: str) -> None:
+    """Counts a call that took effect."""
     SYNC_CALLS.labels(kind, attempt.operation).inc(receipt.calls)
-    await _end(session, attempt, Outcome.OK, kind=kind, finished_at=at, calls=receipt.calls, remote_request_id=receipt.request_id)
+    SYNC_ATTEMPTS.labels(kind, attempt.operation, Outcome.OK).inc()
 
 
 async def end_badly(session: AsyncSession, attempt: SyncAttempt, error: TrackerError, *, kind: str, at: datetime) -> None:
@@ -49,11 +68,11 @@ async def end_badly(session: AsyncSession, attempt: SyncAttempt, error: TrackerE
     SYNC_CALLS.labels(kind, attempt.operation).inc(error.calls)
     if outcome is Outcome.AMBIGUOUS:
         SYNC_AMBIGUOUS.labels(kind, attempt.operation).inc()
+    SYNC_ATTEMPTS.labels(kind, attempt.operation, outcome).inc()
     await _end(
         session,
         attempt,
         outcome,
-        kind=kind,
         finished_at=at,
         calls=error.calls,
         http_status=error.http_status,
@@ -62,10 +81,9 @@ async def end_badly(session: AsyncSession, attempt: SyncAttempt, error: TrackerE
     )
 
 
-async def _end(session: AsyncSession, attempt: SyncAttempt, outcome: Outcome, *, kind: str, **columns: object) -> None:
+async def _end(session: AsyncSession, attempt: SyncAttempt, outcome: Outcome, **columns: object) -> None:
     """Writes the outcome, also over that of `end_orphans`: whoever made the call knows better."""
     await session.exec(update(SyncAttempt).where(col(SyncAttempt.id) == attempt.id).values(outcome=outcome, **columns))
-    SYNC_ATTEMPTS.labels(kind, attempt.operation, outcome).inc()
 
 
 async def end_orphans(session: AsyncSession, link: IssueLink, *, at: datetime) -> list[SyncAttempt]:

@@ -1,6 +1,6 @@
 """A task as its issue should show it, and what an issue's change means for the task."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -8,15 +8,23 @@ from uuid import UUID
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from domain.database import Database
 from domain.improvements.table import Improvement
 from domain.people.table import Person
 from domain.sync.assign import UNKNOWN_OWNER, login_of
+from domain.sync.bare_rows import BareRows
 from domain.sync.claim import Claim
 from domain.sync.merge import CANCELLED, OPEN, canon_all
 from domain.sync.render import Surroundings, render_body
 from domain.tasks.status import is_closed
 from domain.tasks.table import Priority, Task, TaskStatus
 from domain.trackers.contract import Field, Fields, FieldValue, Place
+
+_PEOPLE = BareRows(Person)
+_SURROUNDINGS = f"""
+SELECT (SELECT title FROM improvements WHERE id = $2), (SELECT title FROM postmortems WHERE id = $3), {_PEOPLE.columns("owner")}
+FROM (SELECT $1::uuid AS owner_id) AS task LEFT JOIN people AS owner ON owner.id = task.owner_id
+"""  # noqa: S608 - names of columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +37,27 @@ class Local:
 
 async def local_fields(session: AsyncSession, claim: Claim, task: Task, *, public_url: str) -> Local:
     """Gives a task's side of the merge; native fields only where the project has them, else they stand in the body."""
-    owner, around = await _surroundings(session, task, public_url)
+    return _fields(claim, task, *await _surroundings(session, task, public_url))
+
+
+async def local_fields_read(database: Database, claim: Claim, task: Task, *, public_url: str) -> Local:
+    """Gives the same of a task that was read without a session."""
+    owner = improvement = postmortem = None
+    if task.owner_id or task.improvement_id or task.postmortem_id:
+        row = tuple(await database.pool.fetchrow(_SURROUNDINGS, task.owner_id, task.improvement_id, task.postmortem_id))
+        owner = _PEOPLE.read(row[2:]) if task.owner_id else None
+        improvement, postmortem = row[:2]
+    return _fields(claim, task, owner, _named(task, owner, improvement, postmortem, public_url))
+
+
+def _fields(claim: Claim, task: Task, owner: Person | None, around: Surroundings) -> Local:
     place, limits = claim.place, claim.adapter.capabilities
     login = login_of(owner, claim.tracker.kind)
+    # Whoever can be assigned is: a line in the body would only be behind when somebody else is assigned there.
+    shown = around if login is None else replace(around, owner=None)
     fields: Fields = {
         Field.TITLE: task.title,
-        Field.BODY: render_body(task, around, native=frozenset(place.native)),
+        Field.BODY: render_body(task, shown, native=frozenset(place.native)),
         Field.STATUS: status_in_tracker(task, limits.statuses),
         # Somebody who is not known there changes nothing: whoever is assigned stays.
         Field.ASSIGNEE: claim.link.base.get(Field.ASSIGNEE) if owner is not None and login is None else login,
@@ -75,8 +98,12 @@ async def _surroundings(session: AsyncSession, task: Task, public_url: str) -> t
         owner, improvement = (await session.exec(query)).one()
     if task.postmortem_id is not None:
         postmortem = await _postmortem_title(session, task.postmortem_id)
+    return owner, _named(task, owner, improvement, postmortem, public_url)
+
+
+def _named(task: Task, owner: Person | None, improvement: str | None, postmortem: str | None, public_url: str) -> Surroundings:
     name = (owner.name or owner.email.partition("@")[0]) if owner else None
-    return owner, Surroundings(name, postmortem, improvement, f"{public_url}/v1/tasks/{task.id}")
+    return Surroundings(name, postmortem, improvement, f"{public_url}/v1/tasks/{task.id}")
 
 
 async def _postmortem_title(session: AsyncSession, postmortem_id: UUID) -> str | None:

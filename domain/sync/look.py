@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from domain.metrics import SYNC_READS
 from domain.sync.claim import Claim
 from domain.sync.desk import Desk
-from domain.sync.remote import kept_remote
+from domain.sync.remote import FOUND, kept_remote
 from domain.sync.table import InboxEntry
 from domain.trackers.connect import WEBHOOK_READERS
 from domain.trackers.contract import Cost, Failure, RemoteIssue, TrackerError
@@ -75,4 +77,6 @@ def _latest_hint(claim: Claim, news: list[InboxEntry]) -> RemoteIssue | None:
 
 
 def _read_entry(claim: Claim, entry: InboxEntry) -> RemoteIssue | None:
+    if entry.event == FOUND:
+        return msgspec.convert(entry.payload, RemoteIssue)
     return WEBHOOK_READERS[claim.tracker.kind].reread(entry.event, entry.payload, place=claim.place)

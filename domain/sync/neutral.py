@@ -13,6 +13,8 @@ BREAK = "\u200b"
 _CODE_SPAN = re.compile(r"(`+)(?!`)(?:.*?[^`])??\1(?!`)", re.DOTALL)
 _MENTION = re.compile(r"(?<![^\W_])@(?=[A-Za-z0-9])")
 _REFERENCE = re.compile(r"#(?=\d)|(?<=\bGH)-(?=\d)", re.IGNORECASE)
+# Without any of these there is nothing to break, whatever the parser makes of the text: `\\` and `&` may stand before or for others.
+_SUSPECT = re.compile(r"[@#&<\\]|GH-", re.IGNORECASE)
 _ANYWHERE = re.compile(r"@(?=\w)|#(?=\d)|(?<=GH)-(?=\d)", re.IGNORECASE)
 _WRITTEN_AT = re.compile(r"&(?:#0*64|#[xX]0*40|commat);?")
 _WRITTEN_NUMBER = re.compile(r"&(?:#0*35|#[xX]0*23|num);?")
@@ -24,6 +26,8 @@ def neutralise(text: str) -> str:
 
     Where code begins is the parser's word, not ours: what it still sees as a mention has everything broken, code too.
     """
+    if _SUSPECT.search(text) is None:
+        return text
     broken = _outside_code(text)
     if _is_alive(broken):
         broken = _everywhere(broken)

@@ -90,10 +90,7 @@ class Pacer:
         try:
             yield turn
         finally:
-            try:
-                await asyncio.shield(self._in_the_end(self._give(asked, tokens=turn.refunded)))
-            finally:
-                lane.leave(background=background)
+            await asyncio.shield(self._end(asked, lane, refunded=turn.refunded))
 
     def _asked(self, tracker: Tracker, pacing: Pacing, cost: Cost, *, background: bool) -> Asked:
         return Asked(
@@ -115,7 +112,7 @@ class Pacer:
         gate = lane.gates[cost, asked.background]
         try:
             self._check_closed(asked, cost, until=until)
-            await in_time(gate.acquire, until)
+            await in_time(gate, until)
             try:
                 await self._ask_until_granted(asked, lane, cost, until=until)
             finally:
@@ -150,7 +147,7 @@ class Pacer:
         finally:
             if not answered:
                 # Cancelled while it asked: nobody knows if it was granted.
-                self._in_the_end(self._give(asked, tokens=False))
+                self._give_slot(asked)
             if wait > 0:
                 lane.leave(background=asked.background)
         return wait, reason
@@ -158,9 +155,14 @@ class Pacer:
     async def _take(self, asked: Asked, cost: Cost) -> tuple[float, str]:
         if time.monotonic() >= self._away_until:
             try:
-                return await self._shared.take(asked)
+                taken = await self._shared.take(asked)
             except (RedisError, OSError, TimeoutError) as error:
                 self._lose(error)
+            else:
+                if self._away_until:
+                    self._away_until = 0.0
+                    self._in_the_end(self._give_owed())
+                return taken
         return await self._rows.ask(asked.tracker_id, asked.buckets, cost, holder=asked.holder)
 
     def _lose(self, error: Exception) -> None:
@@ -168,14 +170,39 @@ class Pacer:
         self._shared.lose()
         log.warning("pace_without_redis", error=type(error).__name__)
 
-    async def _give(self, asked: Asked, *, tokens: bool) -> None:
+    def _end(self, asked: Asked, lane: Lane, *, refunded: bool) -> asyncio.Task[None]:
+        """Ends a turn: the slot goes back, even if the caller is cancelled, and the tokens too where nothing was sent."""
+        if refunded:
+            giving = self._in_the_end(self._give_all(asked))
+            giving.add_done_callback(lambda _: lane.leave(background=asked.background))
+        else:
+            giving = self._give_slot(asked)
+            lane.leave(background=asked.background)
+        return giving
+
+    def _give_slot(self, asked: Asked) -> asyncio.Task[None]:
+        """Gives a slot back: whoever waits for one in this process takes the word along to Redis, else it goes by itself."""
+        if not self._rows.give(asked.tracker_id, asked.holder):
+            self._shared.give_later(asked)
+        return self._in_the_end(self._give_owed())
+
+    async def _give_owed(self) -> None:
+        await asyncio.sleep(0)  # by then whoever waited has asked
+        if time.monotonic() < self._away_until:
+            return
+        try:
+            await self._shared.give_owed()
+        except (RedisError, OSError, TimeoutError) as error:
+            self._lose(error)
+
+    async def _give_all(self, asked: Asked) -> None:
         if self._rows.give(asked.tracker_id, asked.holder):
             return
         if time.monotonic() < self._away_until:
             self._shared.give_later(asked)
             return
         try:
-            await self._shared.give(asked, tokens=tokens)
+            await self._shared.give_all(asked)
         except (RedisError, OSError, TimeoutError) as error:
             self._shared.give_later(asked)
             self._lose(error)
@@ -190,6 +217,11 @@ class Pacer:
     def closed_until(self, tracker_id: UUID, cost: Cost, *, background: bool = False) -> float:
         """Gives the instant (`time.monotonic`) before which it is in vain to ask, by the last denial of this process; 0.0 for none."""
         return self._last_denial(tracker_id, cost, background=background)[0]
+
+    def closed_trackers(self, cost: Cost) -> list[UUID]:
+        """Gives the trackers at which it is in vain to ask now, by the last denials of this process."""
+        now = time.monotonic()
+        return [tracker_id for (tracker_id, kind, low), (until, _) in self._closed.items() if kind is cost and not low and now < until]
 
     def _last_denial(self, tracker_id: UUID, cost: Cost, *, background: bool) -> tuple[float, str]:
         none = (0.0, IN_FLIGHT)

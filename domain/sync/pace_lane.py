@@ -3,8 +3,6 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 from domain.trackers.contract import Cost
 
@@ -24,11 +22,11 @@ class Lane:
     async def enter(self, *, background: bool, until: float) -> None:
         """Takes one of this process's slots, of which the background has half."""
         if not background:
-            await in_time(self._slots.acquire, until)
+            await in_time(self._slots, until)
             return
-        await in_time(self._background_slots.acquire, until)
+        await in_time(self._background_slots, until)
         try:
-            await in_time(self._slots.acquire, until)
+            await in_time(self._slots, until)
         except BaseException:
             self._background_slots.release()
             raise
@@ -40,10 +38,13 @@ class Lane:
             self._background_slots.release()
 
 
-async def in_time(acquire: Callable[[], Awaitable[Any]], until: float) -> None:
-    """Waits until an instant of `time.monotonic` at most; raises OutOfPatienceError."""
+async def in_time(wanted: asyncio.Lock | asyncio.Semaphore, until: float) -> None:
+    """Acquires it, waiting until an instant of `time.monotonic` at most; raises OutOfPatienceError."""
+    if not wanted.locked():
+        await wanted.acquire()
+        return
     try:
         async with asyncio.timeout(max(0.0, until - time.monotonic())):
-            await acquire()
+            await wanted.acquire()
     except TimeoutError:
         raise OutOfPatienceError from None

@@ -2,6 +2,9 @@
 
 import math
 import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -19,8 +22,8 @@ ASK_AGAIN_SECONDS = 0.05
 _FLUSHES = 3
 
 # KEYS: a hash of levels and the instants that they are of; the holders of slots by the instant at which they lose them.
-# ARGV: mode (take, look or give), holder, slots, seconds; then of each bucket its name, points, how full it must be, rate, burst, and what
-# Redis is told of its level ('' for nothing), which counts where it knows nothing or more.
+# ARGV: mode (take, look or give), holder, slots, seconds, the holders whose calls are over; then of each bucket its name, points, how
+# full it must be, rate, burst, and what Redis is told of its level ('' for nothing), which counts where it knows nothing or more.
 # Gives: what came of it, the seconds to wait, the bucket that is short; then the level of each bucket, or the names of those not known.
 _SCRIPT: Final = """
 local time = redis.call('TIME')
@@ -29,7 +32,8 @@ local mode, holder, slots, seconds = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumb
 local names, points, levels, told, unknown = {}, {}, {}, {}, {}
 local wait, short = 0, ''
 if mode == 'give' then redis.call('ZREM', KEYS[2], holder) end
-for i = 5, #ARGV, 6 do
+for over in string.gmatch(ARGV[5], '%S+') do redis.call('ZREM', KEYS[2], over) end
+for i = 6, #ARGV, 6 do
     local name, cost, need = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
     local rate, burst, seed = tonumber(ARGV[i + 3]), tonumber(ARGV[i + 4]), tonumber(ARGV[i + 5])
     local stored = redis.call('HMGET', KEYS[1], name, name .. ':at')
@@ -98,7 +102,7 @@ class SharedPace:
         self._database = database
         self._script = redis.register_script(_SCRIPT)
         self._seen: dict[tuple[UUID, str], tuple[float, float]] = {}
-        self._owed: list[Asked] = []
+        self._owed: defaultdict[UUID, list[str]] = defaultdict(list)
         self._absences = 0
         self._settled: dict[tuple[UUID, str], int] = {}
 
@@ -111,32 +115,36 @@ class SharedPace:
         """Tells how full the buckets are, taking nothing; empty where Redis forgets them quicker than they are told."""
         return (await self._ask("look", asked))[2]
 
-    async def give(self, asked: Asked, *, tokens: bool) -> None:
-        """Gives the slot back, and the tokens too where nothing was sent."""
-        if tokens:
-            await self._run("give", asked, {})
-        else:
-            await self._redis.zrem(_keys(asked.tracker_id)[1], asked.holder)
+    async def give_all(self, asked: Asked) -> None:
+        """Gives slot and tokens back: nothing was sent."""
+        await self._run("give", asked, {})
 
     def give_later(self, asked: Asked) -> None:
-        """Has the slot given back as soon as Redis answers again."""
-        self._owed.append(asked)
+        """Has the slot given back together with the next that is taken, or by `give_owed`."""
+        self._owed[asked.tracker_id].append(asked.holder)
 
-    async def _give_owed(self) -> None:
-        while self._owed:
-            asked = self._owed.pop()
-            try:
-                await self.give(asked, tokens=False)
-            except BaseException:
-                self._owed.append(asked)
-                raise
+    async def give_owed(self) -> None:
+        """Gives back what was to be given later and no taking has given back since."""
+        for tracker_id in list(self._owed):
+            with self._giving(tracker_id) as over:
+                if over:
+                    await self._redis.zrem(_keys(tracker_id)[1], *over)
+
+    @contextmanager
+    def _giving(self, tracker_id: UUID) -> Iterator[list[str]]:
+        """Gives the holders whose slots are owed; they still are where Redis can't be told."""
+        over = self._owed.pop(tracker_id, [])
+        try:
+            yield over
+        except BaseException:
+            self._owed[tracker_id] += over
+            raise
 
     def lose(self) -> None:
         """Notes that Redis is away: what it says of a bucket afterwards isn't believed before it has been told what the ledger says."""
         self._absences += 1
 
     async def _ask(self, mode: str, asked: Asked) -> tuple[float, str, list[float]]:
-        await self._give_owed()
         doubted = [bucket for bucket in asked.buckets if self._settled.get((asked.tracker_id, bucket.name), 0) != self._absences]
         told = await self._tell(asked, doubted)
         for _ in range(_FLUSHES):
@@ -157,11 +165,13 @@ class SharedPace:
         return told
 
     async def _run(self, mode: str, asked: Asked, told: dict[str, float]) -> list[bytes]:
-        arguments: list[str | float] = [mode, asked.holder, asked.slots, SLOT_SECONDS]
+        arguments: list[str | float] = []
         for bucket in asked.buckets:
             needed = bucket.needed(background=asked.background)
             arguments += [bucket.name, bucket.points, needed, bucket.rate, bucket.burst, told.get(bucket.name, "")]
-        answer: list[bytes] = await self._script(keys=_keys(asked.tracker_id), args=arguments)
+        with self._giving(asked.tracker_id) as over:
+            first: list[str | float] = [mode, asked.holder, asked.slots, SLOT_SECONDS, " ".join(over)]
+            answer: list[bytes] = await self._script(keys=_keys(asked.tracker_id), args=first + arguments)
         return answer
 
     def _remember(self, asked: Asked, levels: list[float]) -> None:

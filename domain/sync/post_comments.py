@@ -23,7 +23,7 @@ from domain.trackers.link import IssueLink
 OPERATION = "comment"
 PROBES = 3
 # By so much the tracker's clock may be behind ours.
-SKEW = timedelta(minutes=5)
+SKEW = timedelta(minutes=10)
 LOST = "Nobody can tell whether it was written; it is being looked for in the issue."
 # With these codes the comment is what the tracker won't have: any other failure says nothing of it, and it waits for the next try.
 REFUSALS = {"locked": "The issue is locked.", "invalid": None, "forbidden": None}

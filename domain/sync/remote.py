@@ -1,11 +1,14 @@
 """An issue as last seen, kept on its link as JSON."""
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from domain.trackers.contract import Field, FieldValue, RemoteIssue
 from domain.trackers.link import IssueLink
+
+# The event of an inbox entry that holds an issue as `issue_as_json` wrote it.
+FOUND = "found"
 
 
 def keep_remote(link: IssueLink, issue: RemoteIssue) -> None:
@@ -13,7 +16,12 @@ def keep_remote(link: IssueLink, issue: RemoteIssue) -> None:
     link.remote_id, link.remote_global_id = issue.remote_id, issue.global_id
     link.remote_key, link.url = issue.key, issue.url
     link.remote_version, link.remote_etag = issue.version, issue.etag
-    link.remote = storable(msgspec.to_builtins(issue))
+    link.remote = issue_as_json(issue)
+
+
+def issue_as_json(issue: RemoteIssue) -> dict[str, Any]:
+    """Turns an issue into what a JSON column holds."""
+    return cast(dict[str, Any], storable(msgspec.to_builtins(issue)))
 
 
 def storable(value: Any) -> Any:

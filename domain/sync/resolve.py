@@ -13,7 +13,8 @@ from domain.sync.breaker import note_answer
 from domain.sync.claim import Claim, own_link, release
 from domain.sync.desk import Desk
 from domain.sync.failure import clear_error, note_failure
-from domain.sync.remote import keep_remote
+from domain.sync.remote import FOUND, issue_as_json, keep_remote
+from domain.sync.table import InboxEntry
 from domain.trackers.contract import Cost, RemoteIssue, TrackerError
 from domain.trackers.link import IssueLink, LinkState
 
@@ -82,18 +83,34 @@ def _conclude(session: AsyncSession, desk: Desk, claim: Claim, link: IssueLink, 
         link.state, link.unknown_since = LinkState.LINKED, None
         keep_remote(link, issue)
         clear_error(link)
+        session.add(found_entry(claim, link, issue, at=at))
+        link.remote_version, link.pushed_version = None, link.desired_version
         release(link, due_at=at)
         after_commit(session, RECONCILE_LINK, link.id)
         SYNC_HEALED.labels(claim.tracker.kind, "marker").inc()
         return
     link.probes += 1
     interval = timedelta(seconds=desk.settings.probe_seconds)
-    if link.probes > PROBES and at - (link.unknown_since or at) >= PROBES * interval:
+    if link.probes >= PROBES and at - (link.unknown_since or at) >= PROBES * interval:
         link.state, link.unknown_since, link.probes = LinkState.PENDING, None, 0
         release(link, due_at=at)
         after_commit(session, RECONCILE_LINK, link.id)
     else:
         release(link, due_at=at + interval)
+
+
+def found_entry(claim: Claim, link: IssueLink, issue: RemoteIssue, *, at: datetime) -> InboxEntry:
+    """Puts the issue that was found into the inbox: it is merged from there, without another call."""
+    return InboxEntry(
+        tracker_id=claim.tracker.id,
+        delivery_id=f"{FOUND}:{link.id}:{issue.version.isoformat()}:{link.fence}",
+        event=FOUND,
+        project_remote_id=claim.project.remote_id,
+        remote_id=issue.remote_id,
+        remote_version=issue.version,
+        payload=issue_as_json(issue),
+        received_at=at,
+    )
 
 
 async def _note_failure(desk: Desk, claim: Claim, error: TrackerError) -> datetime | None:

@@ -52,7 +52,7 @@ def retry_link(session: AsyncSession, act: Act, link: IssueLink) -> None:
     if link.state in {LinkState.NEEDS_ATTENTION, LinkState.GONE, LinkState.MOVED}:
         link.state, link.flips = _state_before(link), []
         clear_error(link)
-    link.due_at = act.at
+    link.due_at, link.notes = act.at, {}
     touch(link, act.at)
     record(session, act, "retried", subject=link)
     after_commit(session, RECONCILE_LINK, link.id)

@@ -18,11 +18,17 @@ async def settle(session: AsyncSession, claim: Claim, link: IssueLink, *, versio
 
     The link stays due when the task was edited or a webhook came in meanwhile: their ring may have found it busy.
     """
+    come_to_rest(link, version=version, at=at)
+    await note_answer(session, claim.tracker, at=at)
+    if link.due_at is None:
+        waiting = await waiting_entries(session, link, claim.tracker.id, claim.project.remote_id)
+        release(link, due_at=at if waiting else await next_post_at(session, link))
+
+
+def come_to_rest(link: IssueLink, *, version: int, at: datetime) -> None:
+    """Notes up to which version the tracker has everything; due at once if the task has more by now."""
     link.pushed_version = version
     link.last_synced_at, link.background = at, False
     clear_error(link)
     touch(link, at)
-    await note_answer(session, claim.tracker, at=at)
-    waiting = await waiting_entries(session, link, claim.tracker.id, claim.project.remote_id)
-    now = bool(waiting) or link.desired_version > version
-    release(link, due_at=at if now else await next_post_at(session, link))
+    release(link, due_at=at if link.desired_version > version else None)

@@ -15,11 +15,12 @@ from domain.trackers.github_issue import IssueDocument, read_issue
 from domain.trackers.github_line import Line
 
 PAGE_SIZE = 100
-CLOCK_SKEW = timedelta(minutes=5)
+# Clocks differ, the tracker counts in whole seconds, and a marker is proof enough: rather look a little too far back.
+CLOCK_SKEW = timedelta(minutes=10)
 
 
 def find_markers(line: Line, place: Place, wanted: frozenset[UUID], *, since: datetime) -> dict[UUID, RemoteIssue]:
-    """Looks for issues made since then (less five minutes, for clocks that differ) that carry one of the markers.
+    """Looks for issues made since then (less ten minutes, for clocks that differ) that carry one of the markers.
 
     Of two issues with one marker the lower number is given; pull requests are passed over.
     """
@@ -27,7 +28,7 @@ def find_markers(line: Line, place: Place, wanted: frozenset[UUID], *, since: da
     for issues in _pages_since(line, place, since - CLOCK_SKEW):
         for issue in sorted(issues, key=lambda each: each.number, reverse=True):
             marker = read_marker(issue.body)
-            if marker in wanted and issue.pull_request is None and issue.created_at >= since - CLOCK_SKEW:
+            if marker in wanted and issue.pull_request is None:
                 found[marker] = read_issue(issue, place)
     return found
 

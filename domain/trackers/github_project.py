@@ -1,17 +1,20 @@
 """A repository on GitHub: who it is, whether its issues can be written, and what its organisation gives them."""
 
+import re
 from typing import Any, TypeVar
 
 import msgspec
 
 from domain.trackers.contract import Failure, Project, TrackerError
 from domain.trackers.github_address import repository_path
-from domain.trackers.github_call import Ask, Call, read_document
+from domain.trackers.github_call import Answer, Ask, Call, read_document
 from domain.trackers.github_fields import FieldDocument, match_fields
 from domain.trackers.github_issue import Number
 from domain.trackers.github_line import Line
 
 T = TypeVar("T")
+
+_NUMBERED = re.compile(r"/repositories/[1-9][0-9]{0,18}")
 
 
 class _Owner(msgspec.Struct):
@@ -37,7 +40,7 @@ class _IssueType(msgspec.Struct):
 def describe_repository(line: Line, key_or_id: str) -> Project:
     """Looks a repository up by `org/repo` or number, with one call, and two more where it belongs to an organisation."""
     path = repository_path(key_or_id)
-    found = read_document(line.send(path, Ask(Call.PROJECT, "GET", path)), Call.PROJECT, _Repository)
+    found = read_document(_look_up(line, path), Call.PROJECT, _Repository)
     types, native = _read_catalog(line, path, found.owner)
     return Project(
         remote_id=str(found.id),
@@ -48,6 +51,17 @@ def describe_repository(line: Line, key_or_id: str) -> Project:
         native=native,
         types=types,
     )
+
+
+def _look_up(line: Line, path: str) -> Answer:
+    """Asks for a repository; one that was renamed answers with its number, and is asked for once more by that."""
+    try:
+        return line.send(path, Ask(Call.PROJECT, "GET", path))
+    except TrackerError as error:
+        number = _NUMBERED.fullmatch((error.moved_to or "").removeprefix(line.base_url))
+        if number is None or path == number.group():
+            raise
+        return line.send(number.group(), Ask(Call.PROJECT, "GET", number.group()))
 
 
 def _read_catalog(line: Line, path: str, owner: _Owner | None) -> tuple[tuple[str, ...], dict[str, Any]]:

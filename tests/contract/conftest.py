@@ -1,4 +1,4 @@
-"""Prism stands between PyGithub and the sandbox, and notes what breaks GitHub's own description, either way."""
+"""Prism stands between PyGithub, the adapter and the sandbox, and notes what breaks GitHub's own description, either way."""
 
 import json
 import logging
@@ -10,32 +10,42 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import github
+import httpx
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from domain.trackers.contract import Draft, Field, Fields, Place, Project
+from domain.trackers.github import GitHubAdapter
 from sandbox.github_process import RunningGithub, start_github
+from tests.contract.description import API_PATH, UNDESCRIBED, as_served
 from tests.sandbox.github_peers import connect
 
 HERE = Path(__file__).parent
 DESCRIPTION = HERE.parents[2] / "shared" / "data" / "openapi" / "github-issues.31.json"
 PRISM = HERE / "node_modules" / ".bin" / "prism"
-API_PATH = "/api/v3"
-BY_NAME, BY_NUMBER = "/repos/{owner}/{repo}", "/repositories/{repository_id}"
 APP_ID = 4711
 START_SECONDS = 60
+PREFIX = "ft/"
+ADAPTER = "followthrough"  # as it names itself to GitHub
+NO_ROUTE = "Selected route not found"  # Prism's words for what the description doesn't know
 
 
 @dataclass
 class Proxy:
-    """Where PyGithub is to go, and what came back: (verb, path, status) of each call, and each violation."""
+    """Where PyGithub is to go, and what came back: (verb, path, status) of each call, and each violation.
+
+    `adapter_calls` are those among them that the product's adapter made.
+    """
 
     base_url: str
     sandbox: RunningGithub
     app_key: str
     calls: list[tuple[str, str, int]] = field(default_factory=list)
+    adapter_calls: list[tuple[str, str, int]] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
 
 
@@ -49,10 +59,18 @@ class Witness(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if not isinstance(record.args, tuple) or len(record.args) != 9:
             return  # another of its lines
-        verb, _, _, url, _, _, status, headers, _ = record.args
-        self._proxy.calls.append((str(verb), str(url), int(str(status))))
-        if isinstance(headers, dict) and "sl-violations" in headers:
-            self._proxy.violations.append(f"{verb} {url} → {status}: {headers['sl-violations']}")
+        verb, _, _, url, sent, _, status, headers, _ = record.args
+        call = (str(verb), str(url), int(str(status)))
+        self._proxy.calls.append(call)
+        if isinstance(sent, dict) and sent.get("User-Agent") == ADAPTER:
+            self._proxy.adapter_calls.append(call)
+        violations = headers.get("sl-violations") if isinstance(headers, dict) else None
+        if violations and not (UNDESCRIBED.fullmatch(str(url).partition("?")[0]) and _is_unrouted(violations)):
+            self._proxy.violations.append(f"{verb} {url} → {status}: {violations}")
+
+
+def _is_unrouted(violations: str) -> bool:
+    return [violation["message"] for violation in json.loads(violations)] == [NO_ROUTE]
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +78,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     _require_prism()
     folder = tmp_path_factory.mktemp("contract")
     document, port = folder / "github.json", _free_port()
-    document.write_text(json.dumps(_as_served(json.loads(DESCRIPTION.read_text()))))
+    document.write_text(json.dumps(as_served(json.loads(DESCRIPTION.read_text()))))
     key = rsa.generate_private_key(65_537, 2048)
     sandbox = start_github(public_url=f"http://127.0.0.1:{port}", app=(APP_ID, _public_key(key, folder / "public.pem")))
     command = [str(PRISM), "proxy", str(document), sandbox.page_url, "--port", str(port), "--verboseLevel", "error"]
@@ -82,30 +100,6 @@ def _require_prism() -> None:
         pytest.skip("Prism needs Node.js 20 or newer, which is not installed")
     if not PRISM.exists():
         pytest.skip(f"Prism is not installed: run `npm ci` in {HERE}")
-
-
-def _as_served(description: dict[str, Any]) -> dict[str, Any]:
-    """Put the description's paths where the sandbox has them, those of a repository under its number as well."""
-    served = {}
-    for path, calls in description["paths"].items():
-        served[API_PATH + path] = calls
-        if path.startswith(f"{BY_NAME}/"):
-            served[API_PATH + path.replace(BY_NAME, BY_NUMBER)] = _by_number(calls)
-    # Its list of installations wants an account that is a person and an enterprise at once; one alone is described well.
-    listed = served[f"{API_PATH}/app/installations"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
-    listed["items"] = {"$ref": "#/components/schemas/installation"}
-    return {**description, "paths": served, "servers": []}
-
-
-def _by_number(calls: dict[str, Any]) -> dict[str, Any]:
-    """Return the same calls with the repository's number in place of its owner and name."""
-    number = {"name": "repository_id", "in": "path", "required": True, "schema": {"type": "integer"}}
-    named = ("#/components/parameters/owner", "#/components/parameters/repo")
-    changed = {}
-    for verb, call in calls.items():
-        rest = [parameter for parameter in call.get("parameters", []) if parameter.get("$ref") not in named]
-        changed[verb] = {**call, "operationId": f"{call['operationId']}-by-number", "parameters": [number, *rest]}
-    return changed
 
 
 def _free_port() -> int:
@@ -151,3 +145,46 @@ def witness(proxy: Proxy) -> Iterator[None]:
 def client(proxy: Proxy) -> Iterator[github.Github]:
     with connect(proxy.sandbox, base_url=proxy.base_url) as client:
         yield client
+
+
+@pytest.fixture
+def adapter(proxy: Proxy) -> Iterator[GitHubAdapter]:
+    """The product's adapter with a personal token."""
+    adapter = GitHubAdapter(base_url=proxy.base_url, credentials={"token": proxy.sandbox.token}, timeout_seconds=10)
+    yield adapter
+    adapter.close()
+
+
+@pytest.fixture
+def place(proxy: Proxy) -> Place:
+    """The repository of all tests, without native fields."""
+    return Place(str(proxy.sandbox.repository_id), PREFIX)
+
+
+@pytest.fixture
+def steer(proxy: Proxy) -> Iterator[httpx.Client]:
+    """A client of the sandbox's control endpoints, past the proxy; any answer that is not a success is an error."""
+
+    def succeed(answer: httpx.Response) -> None:
+        answer.raise_for_status()
+
+    hooks = {"response": [succeed]}
+    with httpx.Client(base_url=f"{proxy.sandbox.page_url}/_sandbox", event_hooks=hooks, trust_env=False) as client:
+        yield client
+
+
+def add_repository(steer: httpx.Client, full_name: str) -> Place:
+    """Add a repository that a test may do with as it likes."""
+    added = steer.post("/repositories", json={"full_name": full_name}).json()
+    return Place(str(added["id"]), PREFIX)
+
+
+def drafted(*, issue_type: str | None = None, **fields: Any) -> Draft:
+    """Return an issue to be made, with these fields beside the usual."""
+    filled: Fields = {Field.TITLE: "Rotate the key", Field.BODY: "Do it.", Field.LABELS: ["p1", "security"]}
+    return Draft(uuid4(), filled | {Field(name): value for name, value in fields.items()}, issue_type)
+
+
+def native_place(project: Project) -> Place:
+    """Return a project as a place whose native fields are written."""
+    return Place(project.remote_id, PREFIX, project.native)

@@ -1,9 +1,11 @@
 """No second issue, whatever order things happen in: a create that may have taken effect is looked for, never sent again."""
 
 import asyncio
+import json
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -20,6 +22,7 @@ from domain.trackers.link import LinkState
 from domain.trackers.table import Tracker, TrackerProject
 from sandbox.github_process import RunningGithub, start_github
 from tests.domain.sync.conftest import Scene
+from tests.domain.sync.test_inbox import deliver
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +49,17 @@ async def order(github: RunningGithub, operation: str, action: str | int, *, tim
         (await client.post(f"{github.page_url}/_sandbox/faults", json=fault)).raise_for_status()
 
 
-async def made(scene: Scene, github: RunningGithub) -> int:
-    """Counts the issues that carry the link's marker."""
+async def marked_issues(github: RunningGithub, scene: Scene) -> list[Any]:
+    """Gives the issues that carry the link's marker."""
     url = f"{github.base_url}/repos/{github.repository}/issues?state=all&per_page=100"
     async with httpx.AsyncClient(trust_env=False, headers={"Authorization": f"Bearer {github.token}"}) as client:
         issues = (await client.get(url)).raise_for_status().json()
-    return sum(str(scene.link.marker) in (issue["body"] or "") for issue in issues)
+    return [issue for issue in issues if str(scene.link.marker) in (issue["body"] or "")]
+
+
+async def made(scene: Scene, github: RunningGithub) -> int:
+    """Counts them."""
+    return len(await marked_issues(github, scene))
 
 
 async def run_again(scene: Scene) -> None:
@@ -67,17 +75,25 @@ async def retry(scene: Scene) -> None:
 
 async def test_refused_look_and_a_retry_by_hand_make_no_second_issue(pointed: Scene, github: RunningGithub) -> None:
     await order(github, "create_issue", "drop_after_commit")
-    await order(github, "list_issues", 404)
     await reconcile(pointed.desk, pointed.link.id)
+    await order(github, "list_issues", 404)
+    await run_again(pointed)
     assert (await pointed.read()).state is LinkState.UNKNOWN
     await retry(pointed)
     assert (await pointed.read()).state is LinkState.LINKED
     assert await made(pointed, github) == 1
 
 
-async def test_issue_whose_answer_was_lost_is_found_at_once(pointed: Scene, github: RunningGithub) -> None:
-    await order(github, "create_issue", "drop_after_commit")
-    await reconcile(pointed.desk, pointed.link.id)
+async def test_issue_whose_answer_was_lost_is_found_by_the_webhook_that_came_meanwhile(pointed: Scene, github: RunningGithub) -> None:
+    await order(github, "create_issue", "hang_after_commit", seconds=0.5)
+
+    async def meanwhile() -> None:
+        while not (issues := await marked_issues(github, pointed)):
+            await asyncio.sleep(0.02)
+        body = {"action": "opened", "issue": issues[0], "repository": {"id": github.repository_id}, "sender": {"login": github.login}}
+        assert await deliver(pointed, json.dumps(body).encode()) == "accepted"
+
+    await asyncio.gather(reconcile(pointed.desk, pointed.link.id), meanwhile())
     link = await pointed.read()
     assert (link.state, link.due_at, link.error_code) == (LinkState.LINKED, None, None)
     assert await made(pointed, github) == 1
@@ -87,12 +103,10 @@ async def test_absence_takes_three_looks_over_three_intervals(pointed: Scene, gi
     interval = timedelta(seconds=pointed.desk.settings.probe_seconds)
     await order(github, "create_issue", 502)
     await reconcile(pointed.desk, pointed.link.id)
-    for _ in range(3):
+    for _ in range(4):  # looked at often enough, but too soon
         await run_again(pointed)
         assert (await pointed.read()).state is LinkState.UNKNOWN
-    await run_again(pointed)  # looked at often enough, but too soon
-    assert (await pointed.read()).state is LinkState.UNKNOWN
-    await pointed.write(unknown_since=now_utc() - 3 * interval, probes=2)
+    await pointed.write(unknown_since=now_utc() - 3 * interval, probes=1)
     await run_again(pointed)  # long enough, but not looked at often enough
     assert (await pointed.read()).state is LinkState.UNKNOWN
     assert await made(pointed, github) == 0

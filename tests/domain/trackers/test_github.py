@@ -211,7 +211,7 @@ async def test_find_goes_through_pages_and_stops_at_since(github: RunningGithub,
     assert made.marker in await adapter.find(place, [made.marker], since=datetime.now(UTC))
     pages = [call for call in await calls(github) if call[1] != "/user"]
     assert len(pages) == 2
-    assert not await adapter.find(place, [made.marker], since=datetime.now(UTC) + timedelta(minutes=6))
+    assert not await adapter.find(place, [made.marker], since=datetime.now(UTC) + timedelta(minutes=11))
     assert len(await calls(github)) == 1
 
 
