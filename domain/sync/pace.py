@@ -156,13 +156,12 @@ class Pacer:
         if time.monotonic() >= self._away_until:
             try:
                 taken = await self._shared.take(asked)
-            except (RedisError, OSError, TimeoutError) as error:
-                self._lose(error)
-            else:
-                if self._away_until:
+                if 0 < self._away_until <= time.monotonic():
                     self._away_until = 0.0
                     self._in_the_end(self._give_owed())
                 return taken
+            except (RedisError, OSError, TimeoutError) as error:
+                self._lose(error)
         return await self._rows.ask(asked.tracker_id, asked.buckets, cost, holder=asked.holder)
 
     def _lose(self, error: Exception) -> None:
@@ -175,10 +174,9 @@ class Pacer:
         if refunded:
             giving = self._in_the_end(self._give_all(asked))
             giving.add_done_callback(lambda _: lane.leave(background=asked.background))
-        else:
-            giving = self._give_slot(asked)
-            lane.leave(background=asked.background)
-        return giving
+            return giving
+        lane.leave(background=asked.background)
+        return self._give_slot(asked)
 
     def _give_slot(self, asked: Asked) -> asyncio.Task[None]:
         """Gives a slot back: whoever waits for one in this process takes the word along to Redis, else it goes by itself."""
@@ -188,10 +186,9 @@ class Pacer:
 
     async def _give_owed(self) -> None:
         await asyncio.sleep(0)  # by then whoever waited has asked
-        if time.monotonic() < self._away_until:
-            return
         try:
-            await self._shared.give_owed()
+            if time.monotonic() >= self._away_until:
+                await self._shared.give_owed()
         except (RedisError, OSError, TimeoutError) as error:
             self._lose(error)
 

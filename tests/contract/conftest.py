@@ -26,6 +26,7 @@ from tests.sandbox.github_peers import connect
 
 HERE = Path(__file__).parent
 DESCRIPTION = HERE.parents[2] / "shared" / "data" / "openapi" / "github-issues.31.json"
+KEEP_REDIRECTS = HERE / "keep_redirects.cjs"
 PRISM = HERE / "node_modules" / ".bin" / "prism"
 APP_ID = 4711
 START_SECONDS = 60
@@ -81,7 +82,8 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     document.write_text(json.dumps(as_served(json.loads(DESCRIPTION.read_text()))))
     key = rsa.generate_private_key(65_537, 2048)
     sandbox = start_github(public_url=f"http://127.0.0.1:{port}", app=(APP_ID, _public_key(key, folder / "public.pem")))
-    command = [str(PRISM), "proxy", str(document), sandbox.page_url, "--port", str(port), "--verboseLevel", "error"]
+    command = ["node", "--require", str(KEEP_REDIRECTS), str(PRISM), "proxy", str(document), sandbox.page_url]
+    command += ["--port", str(port), "--verboseLevel", "error"]
     with (folder / "prism.log").open("wb") as log:
         prism = subprocess.Popen(command, stdout=log, stderr=log)
     try:

@@ -14,12 +14,14 @@ UNDESCRIBED = re.compile(rf"/api/graphql|{API_PATH}/orgs/[^/]+/issue-fields")
 _GUIDES = "https://docs.github.com/rest/using-the-rest-api"
 _CONDITIONAL = f"{_GUIDES}/best-practices-for-using-the-rest-api#use-conditional-requests-if-appropriate"
 _REDIRECTS = f"{_GUIDES}/best-practices-for-using-the-rest-api#follow-redirects"
+_CREDENTIALS = "https://docs.github.com/rest/authentication/authenticating-to-the-rest-api#failed-login-limit"
 _LIMITS = f"{_GUIDES}/rate-limits-for-the-rest-api#exceeding-the-rate-limit"
 
 # GitHub's guides say of any call what the description says of some alone.
 _SAID_OF_ALL = (
     ("get", ISSUES, "304", "not_modified", _CONDITIONAL),
     ("get", ISSUES, "403", "forbidden", _LIMITS),
+    ("post", ISSUES, "401", "requires_authentication", _CREDENTIALS),
     ("post", ISSUES, "429", "forbidden", _LIMITS),
     ("post", ISSUES, "307", "temporary_redirect", _REDIRECTS),
     ("patch", ISSUE, "307", "temporary_redirect", _REDIRECTS),

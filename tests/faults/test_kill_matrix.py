@@ -1,6 +1,6 @@
 """At every step of every operation a worker may suffer anything: afterwards there is one issue for each task, and both say the same.
 
-The short run kills at each step, and takes each other blow once for each operation; the long run (`-m faults_long`) takes them all.
+The short run kills at each step, and takes each other blow once for each operation; the long run (`make stress`) takes them all.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def _is_short(operation: str, step: str, blow: Blow) -> bool:
     return steps[(2 * OPERATIONS.index(operation) + others.index(blow)) % len(steps)] == step and operation != "update"
 
 
-LONG = [pytest.mark.faults_long, pytest.mark.stress]
+LONG = pytest.mark.stress
 CASES = [pytest.param(*case, id="-".join(case), marks=[] if _is_short(*case) else LONG) for case in _combinations()]
 
 
