@@ -30,7 +30,7 @@ class Desk:
     _adapters: dict[UUID, tuple[tuple[str, bytes], Adapter]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.pacer = Pacer(self.bell.redis, self.database, factor=self.settings.pace_factor)
+        self.pacer = Pacer(self.bell.redis, self.database, factor=self.settings.pace_factor, slot_seconds=self.settings.lease_seconds)
 
     async def adapter(self, tracker: Tracker) -> Adapter:
         """Gives the open adapter of a tracker; raises InvalidError where its address is not allowed (any more)."""

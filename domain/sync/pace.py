@@ -54,12 +54,13 @@ class Turn:
 class Pacer:
     """The limiter of one process, which shares the buckets of every tracker with all others through Redis.
 
-    While Redis is away it paces by the ledger in PostgreSQL, slower. `factor` multiplies all rates and bursts.
+    While Redis is away it paces by the ledger in PostgreSQL, slower. `factor` multiplies all rates and bursts; `slot_seconds` is after
+    how long the slots of a worker that died come back.
     """
 
-    def __init__(self, redis: Redis, database: Database, *, factor: float = 1.0) -> None:
+    def __init__(self, redis: Redis, database: Database, *, factor: float = 1.0, slot_seconds: float = 60.0) -> None:
         self._factor = factor
-        self._shared = SharedPace(redis, database)
+        self._shared = SharedPace(redis, database, slot_seconds=slot_seconds)
         self._rows = RowPace(database, factor)
         self._name = uuid4().hex
         self._numbers = itertools.count(1)

@@ -15,8 +15,6 @@ from domain.database import Database
 from domain.sync.pace_buckets import Bucket
 from domain.sync.pace_rows import read_level
 
-# A dead worker's slots come back then; no call of a living one lasts as long.
-SLOT_SECONDS = 60
 ASK_AGAIN_SECONDS = 0.05
 # How often Redis may forget what it has just been told, before the call has to wait.
 _FLUSHES = 3
@@ -97,7 +95,9 @@ class SharedPace:
     leaves answers as bytes.
     """
 
-    def __init__(self, redis: Redis, database: Database) -> None:
+    def __init__(self, redis: Redis, database: Database, *, slot_seconds: float) -> None:
+        """A dead worker's slots come back after so many seconds; no call of a living one should last as long."""
+        self._slot_seconds = math.ceil(slot_seconds)
         self._redis = redis
         self._database = database
         self._script = redis.register_script(_SCRIPT)
@@ -170,7 +170,7 @@ class SharedPace:
             needed = bucket.needed(background=asked.background)
             arguments += [bucket.name, bucket.points, needed, bucket.rate, bucket.burst, told.get(bucket.name, "")]
         with self._giving(asked.tracker_id) as over:
-            first: list[str | float] = [mode, asked.holder, asked.slots, SLOT_SECONDS, " ".join(over)]
+            first: list[str | float] = [mode, asked.holder, asked.slots, self._slot_seconds, " ".join(over)]
             answer: list[bytes] = await self._script(keys=_keys(asked.tracker_id), args=first + arguments)
         return answer
 
