@@ -20,7 +20,8 @@ from api.raw import raw_json
 from api.session import act_of
 from api.texts import END, Name
 from domain.errors import InvalidError, pointer
-from domain.sync.check import EVENTS, Aspect, Checking, check_tracker
+from domain.sync.check import Checking, check_tracker
+from domain.sync.findings import EVENTS, Aspect
 from domain.trackers.address import check_address
 from domain.trackers.change import change_tracker, create_tracker, delete_tracker, lock_tracker, rotate_webhook_secret
 from domain.trackers.connect import DEFAULT_BASE_URL, connect

@@ -10,18 +10,16 @@ from uuid import UUID
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from domain.activity.record import Act, record
-from domain.bell import forget
 from domain.database import Database, transaction
 from domain.settings import Settings
-from domain.sync.adopt import ENDED, MOST_PAGES, Connect, Found, Search, adopt_issue, open_issues
+from domain.sync.adopt import ENDED, MOST_PAGES, Connect, Found, Search, open_issues
 from domain.sync.claim import Claim
 from domain.sync.local import local_fields
 from domain.sync.merge import canon
 from domain.sync.remote import from_json
 from domain.tasks.table import Task, TaskStatus
 from domain.trackers.contract import Adapter, Field, Fields, FieldValue, Place
-from domain.trackers.link import IssueLink, LinkState, mark_due, open_link
+from domain.trackers.link import IssueLink, LinkState
 from domain.trackers.route import Facts, Route, matches
 from domain.trackers.table import Tracker, TrackerProject
 
@@ -133,14 +131,15 @@ async def _take_stock(session: AsyncSession, wish: Wish) -> _Stock:
     routes = list((await session.exec(select(Route).order_by(col(Route.position), col(Route.id)))).all())
     return _Stock(
         tasks,
-        await _links_of(session, [task.id for task in tasks]),
+        await links_of(session, [task.id for task in tasks]),
         routes,
         {row.id: row for row in await session.exec(select(TrackerProject))},
         {row.id: row for row in await session.exec(select(Tracker))},
     )
 
 
-async def _links_of(session: AsyncSession, task_ids: Iterable[UUID], *, lock: bool = False) -> dict[UUID, list[IssueLink]]:
+async def links_of(session: AsyncSession, task_ids: Iterable[UUID], *, lock: bool = False) -> dict[UUID, list[IssueLink]]:
+    """Reads the links of tasks, oldest first, locked until the transaction ends if need be."""
     query = select(IssueLink).where(col(IssueLink.task_id).in_(list(task_ids))).order_by(col(IssueLink.id))
     found: dict[UUID, list[IssueLink]] = defaultdict(list)
     for link in await session.exec(query.with_for_update(key_share=True) if lock else query):
@@ -250,48 +249,3 @@ def _hours(office: Office, plan: Plan, adapters: dict[UUID, Adapter]) -> float:
         tracker_id: adapter.capabilities.pacing.most_creations * office.settings.pace_factor for tracker_id, adapter in adapters.items()
     }
     return round(max((count / rates[tracker_id] for tracker_id, count in made.items()), default=0.0), 2)
-
-
-async def run_backfill(session: AsyncSession, act: Act, plan: Plan) -> None:
-    """Does what was planned, but for tasks that were deleted or got a link meanwhile: those are counted as unchanged.
-
-    Links that it opens are made in the background, after all that people wait for.
-    """
-    tasks = await _lock_tasks(session, plan)
-    links = await _links_of(session, tasks, lock=True)
-    done: dict[UUID, Counter[str]] = defaultdict(Counter)
-    for step in plan.steps:
-        if step.project is None or step.action in {Action.UNCHANGED, Action.UNROUTED}:
-            continue
-        task = tasks.get(step.task.id)
-        if task is not None and await _carry_out(session, act, step, task=task, links=links.get(step.task.id, [])):
-            done[step.project.tracker_id][step.action] += 1
-        else:
-            step.action, step.reason = Action.UNCHANGED, "it was changed meanwhile"
-    for tracker_id, counts in done.items():
-        tracker = await session.get(Tracker, tracker_id)
-        record(session, act, "backfilled", subject=tracker, changes={action: (None, count) for action, count in counts.items()})
-    # The poll finds them: thousands of rings would keep waiting what a person waits for.
-    forget(session)
-
-
-async def _lock_tasks(session: AsyncSession, plan: Plan) -> dict[UUID, Task]:
-    ids = [step.task.id for step in plan.steps if step.action not in {Action.UNCHANGED, Action.UNROUTED}]
-    query = select(Task).where(col(Task.id).in_(ids), col(Task.deleted_at).is_(None)).order_by(col(Task.id))
-    return {task.id: task for task in await session.exec(query.with_for_update(key_share=True))}
-
-
-async def _carry_out(session: AsyncSession, act: Act, step: Step, *, task: Task, links: list[IssueLink]) -> bool:
-    if step.action is Action.CHANGE:
-        link = next((link for link in links if step.link is not None and link.id == step.link.id and link.state not in ENDED), None)
-        if link is not None:
-            mark_due(session, link, at=act.at)
-        return link is not None
-    if links or step.project is None or step.route is None:
-        return False
-    if step.found is not None:
-        await adopt_issue(session, act, task, step.found)
-        return True
-    link = open_link(session, task_id=task.id, tracker_project_id=step.project.id, label_prefix=step.route.label_prefix, at=act.at)
-    link.background, link.issue_type = True, step.route.issue_type
-    return True

@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from enum import StrEnum
 from uuid import UUID
 
 from sqlmodel import col, select
@@ -15,44 +13,15 @@ from domain.database import AfterCommit, Database, transaction
 from domain.errors import FollowthroughError, NotFoundError
 from domain.settings import Settings
 from domain.sync.breaker import note_answer
-from domain.sync.sweep import dead_hook
+from domain.sync.findings import Aspect, Finding, about_hook, about_limit, about_project, about_sweeps, about_unseen_hook
 from domain.trackers.address import check_address
 from domain.trackers.change import add_project, change_tracker, lock_tracker
-from domain.trackers.contract import Adapter, Failure, HookReport, Place, Project, TrackerError
+from domain.trackers.contract import Adapter, Failure, Place, Project, TrackerError
 from domain.trackers.table import Tracker, TrackerProject, TrackerState
 
 MOST_PROJECTS = 50
 AT_ONCE = 4
 DEADLINE_SECONDS = 20.0
-EVENTS = ("issues", "issue_comment")
-_LATE_SWEEPS = 3
-_FEW = 0.1
-
-
-class Aspect(StrEnum):
-    """What a finding is about."""
-
-    ADDRESS = "address"
-    CREDENTIALS = "credentials"
-    LIMIT = "limit"
-    PROJECT = "project"
-    PERMISSION = "permission"
-    WEBHOOK = "webhook"
-    EVENTS = "events"
-    DELIVERIES = "deliveries"
-    SWEEP = "sweep"
-    DEAD_HOOK = "dead_hook"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that was looked at: what is so, and what to do where it isn't well. `subject` is the project's key."""
-
-    name: Aspect
-    subject: str | None
-    ok: bool
-    text: str
-    fix: str | None = None
 
 
 @dataclass(slots=True)
@@ -96,9 +65,9 @@ async def check_tracker(checking: Checking, tracker_id: UUID) -> Checked:
             await _ask(checking, tracker, adapter, projects=projects, checked=checked)
         finally:
             adapter.close()
-    checked.findings += _limit(tracker, adapter, at=checking.act.at)
+    checked.findings += about_limit(tracker, adapter, at=checking.act.at)
     for project in projects:
-        checked.findings += _kept(checking, tracker, project)
+        checked.findings += about_sweeps(checking.settings, tracker, project, at=checking.act.at)
     if checked.account is not None:
         async with transaction(checking.database, checking.ring) as session:
             await _keep(session, checking.act, tracker, account=checked.account)
@@ -184,86 +153,10 @@ async def _look(
         try:
             report = await adapter.inspect_hook(place, url)
         except TrackerError as error:
-            hook = [_unseen_hook(project, error)]
+            hook = [about_unseen_hook(project, error)]
         else:
-            hook = list(_hook(described.key, report, url=url))
-        found[project.id] = [*_project(project, described), *hook]
-
-
-def _project(known: TrackerProject, project: Project) -> Iterator[Finding]:
-    renamed = f" (it was {known.key} before)" if known.key != project.key else ""
-    if project.issues_enabled:
-        yield Finding(Aspect.PROJECT, project.key, True, f"{project.key} can be seen and has issues{renamed}.")
-    else:
-        fix = "switch issues on in the settings of the repository"
-        yield Finding(Aspect.PROJECT, project.key, False, f"Issues are switched off in {project.key}{renamed}.", fix)
-    if project.writable:
-        yield Finding(Aspect.PERMISSION, project.key, True, "The account may write there.")
-    else:
-        fix = "give the account write access to its issues, or unarchive it"
-        yield Finding(Aspect.PERMISSION, project.key, False, "The account can't write there, or the repository is archived.", fix)
-
-
-def _unseen_hook(project: TrackerProject, error: TrackerError) -> Finding:
-    """Credentials that may not look at webhooks are enough where webhooks come in all the same."""
-    if project.webhook_at is not None:
-        text = f"The webhook can't be looked at, but the last one came in at {_time(project.webhook_at)}. {error.text}"
-        return Finding(Aspect.WEBHOOK, project.key, True, text)
-    fix = "give the account the right to read webhooks; sweeps find changes meanwhile"
-    return Finding(Aspect.WEBHOOK, project.key, False, f"The webhook can't be looked at. {error.text}", fix)
-
-
-def _hook(key: str, report: HookReport, *, url: str) -> Iterator[Finding]:
-    if report.id is None:
-        fix = "add one with the content type application/json; POST /v1/trackers/{id}/webhook-secret gives all that it needs"
-        yield Finding(Aspect.WEBHOOK, key, False, f"There is no webhook to {url}: changes are seen by sweeps alone.", fix)
-        return
-    if report.active:
-        yield Finding(Aspect.WEBHOOK, key, True, f"There is a webhook to {url}.")
-    else:
-        yield Finding(Aspect.WEBHOOK, key, False, f"The webhook to {url} is switched off.", "make it active at the tracker")
-    missing = [] if "*" in report.events else [event for event in EVENTS if event not in report.events]
-    if missing:
-        text = f"The webhook doesn't send {' and '.join(missing)}."
-        yield Finding(Aspect.EVENTS, key, False, text, f"let it send {' and '.join(EVENTS)}")
-    else:
-        yield Finding(Aspect.EVENTS, key, True, f"It sends {' and '.join(EVENTS)}.")
-    if report.failed:
-        text = f"{len(report.failed)} of its last deliveries failed; they are asked for again by themselves."
-        yield Finding(Aspect.DELIVERIES, key, False, text, "see that PUBLIC_URL can be reached from the tracker, and that the secret fits")
-    else:
-        yield Finding(Aspect.DELIVERIES, key, True, "Its last deliveries arrived.")
-
-
-def _limit(tracker: Tracker, adapter: Adapter | None, *, at: datetime) -> Iterator[Finding]:
-    if tracker.blocked_until is not None and tracker.blocked_until > at:
-        text = f"The tracker is left alone until {_time(tracker.blocked_until)}. {tracker.state_reason}".strip()
-        yield Finding(Aspect.LIMIT, None, False, text, "wait; the sync goes on by itself")
-    quota = adapter.quota if adapter is not None else None
-    if quota is not None:
-        ok = quota.remaining > _FEW * quota.limit
-        text = f"{quota.remaining} of {quota.limit} calls are left until {_time(quota.reset_at)}."
-        yield Finding(Aspect.LIMIT, None, ok, text, None if ok else "wait, or see what else uses this account")
-
-
-def _kept(checking: Checking, tracker: Tracker, project: TrackerProject) -> Iterator[Finding]:
-    """What is known without asking: how the sweeps do, and whether webhooks went missing."""
-    at, since = checking.act.at, project.swept_at or project.created_at
-    text = f"It was last swept at {_time(project.swept_at)}." if project.swept_at else "It was not swept yet."
-    if tracker.state is TrackerState.PAUSED:
-        yield Finding(Aspect.SWEEP, project.key, False, f"The tracker is paused. {text}", "PATCH it with state=ok")
-    elif at - since > timedelta(seconds=max(_LATE_SWEEPS * checking.settings.sweep_seconds, 60)):
-        yield Finding(Aspect.SWEEP, project.key, False, text, "see that a worker runs, and what else is found here")
-    else:
-        yield Finding(Aspect.SWEEP, project.key, True, text)
-    dead = dead_hook(project, at=at, settings=checking.settings)
-    if dead is not None:
-        fix = "see the webhook's last deliveries at the tracker, and that PUBLIC_URL can be reached from there"
-        yield Finding(Aspect.DEAD_HOOK, project.key, False, dead, fix)
-
-
-def _time(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"
+            hook = list(about_hook(described.key, report, url=url))
+        found[project.id] = [*about_project(project, described), *hook]
 
 
 async def _keep(session: AsyncSession, act: Act, seen: Tracker, *, account: str) -> None:

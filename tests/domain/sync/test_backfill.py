@@ -14,10 +14,11 @@ from domain.columns import now_utc
 from domain.database import transaction
 from domain.errors import ConflictError, FollowthroughError, ForbiddenError, UnavailableError
 from domain.sync.adopt import MOST_PAGES
-from domain.sync.backfill import Action, Office, Plan, Wish, plan_backfill, run_backfill
+from domain.sync.backfill import Action, Office, Plan, Wish, plan_backfill
 from domain.sync.claim import Claim
 from domain.sync.local import local_fields
 from domain.sync.remote import as_json
+from domain.sync.run_backfill import run_backfill
 from domain.tasks.table import Task
 from domain.trackers.contract import Failure, Place, SweepPage, Swept, TrackerError
 from domain.trackers.link import IssueLink

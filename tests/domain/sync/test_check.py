@@ -13,7 +13,8 @@ from domain.activity.table import ActorKind
 from domain.columns import now_utc
 from domain.database import transaction
 from domain.errors import NotFoundError, UnavailableError
-from domain.sync.check import Checked, Checking, Finding, check_tracker
+from domain.sync.check import Checked, Checking, check_tracker
+from domain.sync.findings import Finding
 from domain.trackers.contract import Adapter, FailedDelivery, Failure, HookReport, Quota, TrackerError
 from domain.trackers.table import Tracker
 from tests.domain.sync.test_adopt import SHOP, Shelf, be_reachable, failed
