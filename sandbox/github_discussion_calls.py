@@ -8,7 +8,7 @@ from litestar import Response, delete, get, patch, post
 from sandbox.github_calls import Call, answer, at, last_modified, page_of
 from sandbox.github_comments import add_comment, change_comment, delete_comment
 from sandbox.github_documents import comment_document, label_document
-from sandbox.github_errors import invalid, not_found, read_object
+from sandbox.github_errors import GithubError, invalid, not_found, read_object
 from sandbox.github_issues import UNNAMED_COLOR
 from sandbox.github_records import Comment, Label
 from sandbox.github_requests import read_choice, read_since
@@ -42,6 +42,8 @@ async def list_repository_comments(call: Call) -> Response[Any]:
 async def create_comment(call: Call, number: int) -> Response[Any]:
     """Write a comment below an issue."""
     request, issue, office = await read_object(call.request), call.issue(number), call.office()
+    if issue.locked and not office.pushes:
+        raise GithubError(403, "Unable to create comment because issue is locked.")
     comment = add_comment(office, issue, request)
     call.sandbox.announce(office, issue, call.request)
     document = _comment(call, comment)

@@ -1,4 +1,4 @@
-"""The story that `make run` tells: a postmortem comes in, its tasks become issues, and both stay the same whatever happens. All over HTTP."""
+"""The story that `make run` tells, all over HTTP: a document comes in, its tasks become issues, and both stay the same whatever happens."""
 
 import time
 from collections.abc import Callable
@@ -102,7 +102,9 @@ class Story:
         path = f"/v1/tasks/{task['id']}/comments"
         self._until(lambda: bool(self.api.get(path)["items"]), f"the comment on {issue['key']} didn't arrive")
         comment = self.api.get(path)["items"][0]
-        self._line(f'{comment["author"]} on {issue["key"]}: "{escape(comment["body"])}", now on {task["key"]} too  {self.services.api_url}{path}')
+        self._line(
+            f'{comment["author"]} on {issue["key"]}: "{escape(comment["body"])}", now on {task["key"]} too  {self.services.api_url}{path}'
+        )
 
     def _lose_an_answer(self, github: Target) -> None:
         """What makes duplicates elsewhere: the tracker does what it was asked, and its answer never arrives."""

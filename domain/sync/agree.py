@@ -72,7 +72,8 @@ async def agree(desk: Desk, claim: Claim) -> datetime | None:
 def _has_nothing_else(claim: Claim) -> bool:
     """Tells whether a link was due for its comments alone: what else happens to its issue is told by webhooks and sweeps."""
     link = claim.link
-    return not claim.known_as_behind and not claim.entries and link.error_code is None and link.last_synced_at is not None
+    at_peace = link.error_code is None and link.last_synced_at is not None and not (link.remote or {}).get("locked")
+    return at_peace and not claim.known_as_behind and not claim.entries
 
 
 async def _rest(desk: Desk, claim: Claim) -> datetime | None:

@@ -24,6 +24,8 @@ OPERATION = "comment"
 PROBES = 3
 # By so much the tracker's clock may be behind ours.
 SKEW = timedelta(minutes=10)
+LOCKED = "The issue is locked: this follows when it is unlocked."
+LOCKED_FOR = timedelta(minutes=10)
 LOST = "Nobody can tell whether it was written; it is being looked for in the issue."
 # With these codes the comment is what the tracker won't have: any other failure says nothing of it, and it waits for the next try.
 REFUSALS = {"locked": "The issue is locked.", "invalid": None, "forbidden": None}
@@ -52,6 +54,8 @@ async def _due_post(desk: Desk, claim: Claim) -> CommentPost | None:
         post = await _first_open(session, link)
         if post is None:
             link.comments_due = False
+        elif post.state is PostState.WAITING and (link.remote or {}).get("locked"):
+            post.note, post.due_at = LOCKED, now + LOCKED_FOR
         elif post.state is PostState.SENDING:
             _lose(post, at=now)
     return post if post is not None and (post.due_at is None or post.due_at <= now) else None

@@ -1,5 +1,6 @@
 """Who we are to GitHub: one token for ever, or an App whose installations give tokens of an hour, shared by all threads."""
 
+import re
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from domain.trackers.github_wire import Wire
 from domain.trackers.shared_tokens import SharedToken, SharedTokens
 
 RENEWED_BEFORE = timedelta(minutes=5)
+_RENAMED = re.compile(r"/repositories/[1-9][0-9]{0,18}/installation$")
 
 
 class Access(Protocol):
@@ -160,16 +162,22 @@ class AppAccess:
         return found
 
     def _look_up(self, wire: Wire, repository: str) -> int:
-        ask = Ask(Call.ACCOUNT, "GET", f"{repository}/installation")
         try:
-            return read_document(wire.send(ask, self._jwt()), Call.ACCOUNT, _Installation).id
+            return self._installation_at(wire, f"{repository}/installation")
         except TrackerError as error:
+            renamed = _RENAMED.search(error.moved_to or "")
+            if renamed is not None:
+                return self._installation_at(wire, renamed.group())
             if error.http_status != 404:
                 raise
             only = self._only_installation(wire)
             if only is None:
                 raise
             return only
+
+    def _installation_at(self, wire: Wire, path: str) -> int:
+        ask = Ask(Call.ACCOUNT, "GET", path)
+        return read_document(wire.send(ask, self._jwt()), Call.ACCOUNT, _Installation).id
 
     def _only_installation(self, wire: Wire) -> int | None:
         """Returns the App's installation where it has one alone: not every server knows a repository's by its number."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from domain.trackers.contract import Failure, Field, TrackerError
 from domain.trackers.github_call import Answer, Call
@@ -132,5 +133,10 @@ def _wrong_names(answer: Answer) -> list[str]:
     https://docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api#validation-failed
     """
     errors = answer.document().get("errors")
-    fields = [error.get("field") for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+    fields = [_field(error) for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
     return list(dict.fromkeys(field for field in fields if isinstance(field, str) and _FIELD.fullmatch(field)))
+
+
+def _field(error: dict[str, Any]) -> object:
+    """A label that can't be made is complained of as such, not as the issue's field."""
+    return "labels" if error.get("resource") == "Label" else error.get("field")

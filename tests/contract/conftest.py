@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -164,20 +164,20 @@ def place(proxy: Proxy) -> Place:
 
 
 @pytest.fixture
-def steer(proxy: Proxy) -> Iterator[httpx.Client]:
+async def steer(proxy: Proxy) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the sandbox's control endpoints, past the proxy; any answer that is not a success is an error."""
 
-    def succeed(answer: httpx.Response) -> None:
+    async def succeed(answer: httpx.Response) -> None:
         answer.raise_for_status()
 
     hooks = {"response": [succeed]}
-    with httpx.Client(base_url=f"{proxy.sandbox.page_url}/_sandbox", event_hooks=hooks, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=f"{proxy.sandbox.page_url}/_sandbox", event_hooks=hooks, trust_env=False) as client:
         yield client
 
 
-def add_repository(steer: httpx.Client, full_name: str) -> Place:
+async def add_repository(steer: httpx.AsyncClient, full_name: str) -> Place:
     """Add a repository that a test may do with as it likes."""
-    added = steer.post("/repositories", json={"full_name": full_name}).json()
+    added = (await steer.post("/repositories", json={"full_name": full_name})).json()
     return Place(str(added["id"]), PREFIX)
 
 

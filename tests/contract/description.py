@@ -15,6 +15,7 @@ _GUIDES = "https://docs.github.com/rest/using-the-rest-api"
 _CONDITIONAL = f"{_GUIDES}/best-practices-for-using-the-rest-api#use-conditional-requests-if-appropriate"
 _REDIRECTS = f"{_GUIDES}/best-practices-for-using-the-rest-api#follow-redirects"
 _CREDENTIALS = "https://docs.github.com/rest/authentication/authenticating-to-the-rest-api#failed-login-limit"
+_MISSING = f"{_GUIDES}/troubleshooting-the-rest-api#404-not-found-for-an-existing-resource"
 _LIMITS = f"{_GUIDES}/rate-limits-for-the-rest-api#exceeding-the-rate-limit"
 
 # GitHub's guides say of any call what the description says of some alone.
@@ -25,8 +26,10 @@ _SAID_OF_ALL = (
     ("post", ISSUES, "429", "forbidden", _LIMITS),
     ("post", ISSUES, "307", "temporary_redirect", _REDIRECTS),
     ("patch", ISSUE, "307", "temporary_redirect", _REDIRECTS),
+    ("delete", f"{ISSUE}/issue-field-values/{{issue_field_id}}", "307", "temporary_redirect", _REDIRECTS),
     ("get", f"{ISSUE}/comments", "301", "moved_permanently", _REDIRECTS),
     ("post", f"{ISSUE}/comments", "307", "temporary_redirect", _REDIRECTS),
+    ("post", f"{BY_NAME}/hooks/{{hook_id}}/deliveries/{{delivery_id}}/attempts", "404", "not_found", _MISSING),
 )
 
 

@@ -36,19 +36,26 @@ async def test_app_works_through_its_installation(app: GitHubAdapter, proxy: Pro
     assert issue.global_id in await app.survey([issue.global_id])  # by the tokens of all installations
 
 
-async def test_app_fetches_another_token_when_one_expires_early(app: GitHubAdapter, place: Place, steer: httpx.Client) -> None:
+async def test_app_fetches_another_token_when_one_expires_early(app: GitHubAdapter, place: Place, steer: httpx.AsyncClient) -> None:
     await app.create(place, drafted())
-    steer.post("/tokens/expire", json={})
+    await steer.post("/tokens/expire", json={})
     with pytest.raises(TrackerError) as refused:
         await app.create(place, drafted())
     assert (refused.value.failure, refused.value.http_status) == (Failure.AUTH, 401)
     await app.create(place, drafted())
 
 
-async def test_suspended_installation_is_told(app: GitHubAdapter, steer: httpx.Client) -> None:
-    place = add_repository(steer, "suspended/shop")
+async def test_renamed_repository_leads_to_where_its_installation_is(app: GitHubAdapter, proxy: Proxy, steer: httpx.AsyncClient) -> None:
+    place = await add_repository(steer, "renamed/before")
+    await steer.post("/repositories/renamed/before/rename", json={"to": "after"})
+    described = await app.describe("renamed/before")
+    assert (described.remote_id, described.key) == (place.project_remote_id, "renamed/after")
+
+
+async def test_suspended_installation_is_told(app: GitHubAdapter, steer: httpx.AsyncClient) -> None:
+    place = await add_repository(steer, "suspended/shop")
     await app.create(place, drafted())
-    steer.post("/installations/suspended", json={"state": "suspended"})
+    await steer.post("/installations/suspended", json={"state": "suspended"})
     with pytest.raises(TrackerError) as refused:
         await app.create(place, drafted())
     assert (refused.value.failure, refused.value.http_status, refused.value.code) == (Failure.AUTH, 403, "suspended")
@@ -57,10 +64,10 @@ async def test_suspended_installation_is_told(app: GitHubAdapter, steer: httpx.C
     assert (refused.value.failure, refused.value.http_status, refused.value.code) == (Failure.AUTH, 403, "suspended")
 
 
-async def test_removed_installation_is_told(app: GitHubAdapter, proxy: Proxy, steer: httpx.Client) -> None:
-    place = add_repository(steer, "removed/shop")
+async def test_removed_installation_is_told(app: GitHubAdapter, proxy: Proxy, steer: httpx.AsyncClient) -> None:
+    place = await add_repository(steer, "removed/shop")
     await app.create(place, drafted())
-    steer.post("/installations/removed", json={"state": "removed"})
+    await steer.post("/installations/removed", json={"state": "removed"})
     with pytest.raises(TrackerError):
         await app.create(place, drafted())
     with pytest.raises(TrackerError) as refused:

@@ -21,12 +21,12 @@ EVENTS = ("issues", "issue_comment")
 WAIT_SECONDS = 5
 
 
-async def test_failed_delivery_is_found_and_made_again(adapter: GitHubAdapter, client: github.Github, steer: httpx.Client) -> None:
-    place = add_repository(steer, "hooked/failing")
+async def test_failed_delivery_is_found_and_made_again(adapter: GitHubAdapter, client: github.Github, steer: httpx.AsyncClient) -> None:
+    place = await add_repository(steer, "hooked/failing")
     with receiving() as receiver:
         _hook(client, place, receiver)
         receiver.status = 500
-        steer.post("/issues/hooked/failing", json={"title": "Delivered once"})
+        await steer.post("/issues/hooked/failing", json={"title": "Delivered once"})
         report = await _inspected(adapter, place, receiver.url, until=lambda report: bool(report.failed))
         assert (report.active, set(report.events)) == (True, set(EVENTS))
         receiver.status = 202
@@ -53,26 +53,26 @@ async def _inspected(adapter: GitHubAdapter, place: Place, url: str, *, until: C
     raise AssertionError("the deliveries didn't come to be so")
 
 
-async def test_deliveries_go_on_by_a_cursor(adapter: GitHubAdapter, client: github.Github, steer: httpx.Client) -> None:
-    place = add_repository(steer, "hooked/busy")
+async def test_deliveries_go_on_by_a_cursor(adapter: GitHubAdapter, client: github.Github, steer: httpx.AsyncClient) -> None:
+    place = await add_repository(steer, "hooked/busy")
     with receiving() as receiver:
         _hook(client, place, receiver)
         receiver.status = 500
         for count in range(101):
-            steer.post("/issues/hooked/busy", json={"title": f"No. {count}"})
+            await steer.post("/issues/hooked/busy", json={"title": f"No. {count}"})
         receiver.take(101)
         await _inspected(adapter, place, receiver.url, until=lambda report: len(report.failed) == 100)
 
 
-async def test_delivery_of_no_hook_is_not_made_again(adapter: GitHubAdapter, steer: httpx.Client) -> None:
-    place = add_repository(steer, "hooked/wrong")
+async def test_delivery_of_no_hook_is_not_made_again(adapter: GitHubAdapter, steer: httpx.AsyncClient) -> None:
+    place = await add_repository(steer, "hooked/wrong")
     with pytest.raises(TrackerError) as refused:
         await adapter.redeliver(place, "999999", "999999")
     assert (refused.value.failure, refused.value.code) == (Failure.DEFINITE, "forbidden")
 
 
-async def test_missing_hook_is_told(adapter: GitHubAdapter, steer: httpx.Client) -> None:
-    place = add_repository(steer, "hooked/never")
+async def test_missing_hook_is_told(adapter: GitHubAdapter, steer: httpx.AsyncClient) -> None:
+    place = await add_repository(steer, "hooked/never")
     report = await adapter.inspect_hook(place, f"https://followthrough.example/{uuid4()}")
     assert report == HookReport(id=None, active=False, events=())
 

@@ -13,10 +13,10 @@ from tests.contract.conftest import add_repository, drafted
 pytestmark = pytest.mark.contract
 
 
-async def test_sweep_goes_through_pages_and_is_then_unchanged(adapter: GitHubAdapter, steer: httpx.Client) -> None:
-    place = add_repository(steer, "swept/pages")
+async def test_sweep_goes_through_pages_and_is_then_unchanged(adapter: GitHubAdapter, steer: httpx.AsyncClient) -> None:
+    place = await add_repository(steer, "swept/pages")
     for count in range(101):
-        steer.post("/issues/swept/pages", json={"title": f"No. {count}", "labels": ["bug"]})
+        await steer.post("/issues/swept/pages", json={"title": f"No. {count}", "labels": ["bug"]})
     first = await adapter.changed(place, since=None)
     assert first is not None
     assert (len(first.issues), first.more) == (100, True)
@@ -29,8 +29,8 @@ async def test_sweep_goes_through_pages_and_is_then_unchanged(adapter: GitHubAda
     assert await adapter.changed(place, since=since, etag=latest.etag) is None
 
 
-async def test_sweep_tells_what_changed_since(adapter: GitHubAdapter, steer: httpx.Client) -> None:
-    place = add_repository(steer, "swept/since")
+async def test_sweep_tells_what_changed_since(adapter: GitHubAdapter, steer: httpx.AsyncClient) -> None:
+    place = await add_repository(steer, "swept/since")
     made = drafted(assignee=["octo-dev"])
     issue = (await adapter.create(place, made)).issue
     page = await adapter.changed(place, since=issue.version)

@@ -34,23 +34,26 @@ async def test_unknown_repository_is_told(adapter: GitHubAdapter, name: str) -> 
     assert (missing.value.http_status, missing.value.code) == (404, "project_not_found")
 
 
-async def test_organisation_without_types_and_fields_has_none(adapter: GitHubAdapter, steer: httpx.Client) -> None:
-    add_repository(steer, "untyped/plain")
+async def test_organisation_without_types_and_fields_has_none(adapter: GitHubAdapter, steer: httpx.AsyncClient) -> None:
+    await add_repository(steer, "untyped/plain")
     project = await adapter.describe("untyped/plain")
     assert (project.types, project.native) == ((), {})
 
 
-async def test_renamed_repository_is_found_by_its_former_name(adapter: GitHubAdapter, steer: httpx.Client) -> None:
-    place = add_repository(steer, "moving/before")
-    steer.post("/repositories/moving/before/rename", json={"to": "after"})
+async def test_renamed_repository_is_found_by_its_former_name(adapter: GitHubAdapter, steer: httpx.AsyncClient) -> None:
+    place = await add_repository(steer, "moving/before")
+    await steer.post("/repositories/moving/before/rename", json={"to": "after"})
     project = await adapter.describe("moving/before")
     assert (project.remote_id, project.key) == (place.project_remote_id, "moving/after")
     with pytest.raises(TrackerError) as moved:
         await adapter.changed(Place("moving/before", "ft/"), since=None)
     assert (moved.value.http_status, moved.value.code) == (301, "moved")
+    with pytest.raises(TrackerError) as moved:
+        await adapter.create(Place("moving/before", "ft/"), drafted())
+    assert (moved.value.http_status, moved.value.code) == (307, "moved")
 
 
-async def test_transferred_issue_tells_where_it_is(adapter: GitHubAdapter, steer: httpx.Client, proxy: Proxy) -> None:
+async def test_transferred_issue_tells_where_it_is(adapter: GitHubAdapter, steer: httpx.AsyncClient, proxy: Proxy) -> None:
     issue, place, there = await _transferred(adapter, steer)
     expected = f"{proxy.base_url}/repositories/{there.project_remote_id}/issues/1"
     with pytest.raises(TrackerError) as moved:
@@ -70,8 +73,8 @@ async def test_transferred_issue_tells_where_it_is(adapter: GitHubAdapter, steer
     assert (moved.value.http_status, moved.value.code) == (307, "moved")
 
 
-async def _transferred(adapter: GitHubAdapter, steer: httpx.Client) -> tuple[RemoteIssue, Place, Place]:
-    place, there = add_repository(steer, "moving/here"), add_repository(steer, "moving/there")
+async def _transferred(adapter: GitHubAdapter, steer: httpx.AsyncClient) -> tuple[RemoteIssue, Place, Place]:
+    place, there = await add_repository(steer, "moving/here"), await add_repository(steer, "moving/there")
     issue = (await adapter.create(place, drafted())).issue
-    steer.post(f"/issues/moving/here/{issue.remote_id}/transfer", json={"to": "moving/there"})
+    await steer.post(f"/issues/moving/here/{issue.remote_id}/transfer", json={"to": "moving/there"})
     return issue, place, there

@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlmodel import select
+from sqlmodel import select, update
 
 from domain.columns import now_utc
-from domain.comments.table import PostState
+from domain.comments.table import CommentPost, PostState
 from domain.comments.write import say_farewell
 from domain.database import transaction
 from domain.sync.claim import claim_link
@@ -129,6 +129,20 @@ async def test_answer_that_comes_after_the_lease_still_counts(talk: Talk) -> Non
     assert not await post_comments(talk.scene.desk, late)
     (post,) = await talk.posts()
     assert post.state is PostState.POSTED
+
+
+async def test_comment_on_an_issue_that_is_known_to_be_locked_waits_for_its_opening(talk: Talk) -> None:
+    link = await talk.scene.read()
+    await talk.scene.write(remote=(link.remote or {}) | {"locked": True})
+    await talk.say("Later.")
+    assert await talk.post()
+    (post,) = await talk.posts()
+    assert (post.state, post.note) == (PostState.WAITING, "The issue is locked: this follows when it is unlocked.")
+    await talk.scene.write(remote=(link.remote or {}) | {"locked": False})
+    async with transaction(talk.scene.desk.database) as session:
+        await session.exec(update(CommentPost).values(due_at=None))
+    assert await talk.post()
+    assert [post.state for post in await talk.posts()] == [PostState.POSTED]
 
 
 async def test_locked_issue_refuses_a_comment_visibly_and_the_link_goes_on(talk: Talk) -> None:

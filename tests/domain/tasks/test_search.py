@@ -46,8 +46,8 @@ INSERT INTO issue_links (id, task_id, tracker_project_id, label_prefix, marker, 
         pushed_version, attempts, probes, fence, error_count, background, local, flips, comments_due, comments_seen, version,
         created_at, updated_at)
     SELECT md5('link' || id)::uuid, id, md5('project')::uuid, 'ft/', md5('marker' || id)::uuid,
-        CASE WHEN n % 200 = 1 THEN 'needs_attention' ELSE 'linked' END, n::text, '{{}}', '{{}}', 1, 1, 0, 0, 0, 0, false, '{{}}', '[]', false, 0,
-        1, now(), now()
+        CASE WHEN n % 200 = 1 THEN 'needs_attention' ELSE 'linked' END, n::text, '{{}}', '{{}}', 1, 1, 0, 0, 0, 0, false, '{{}}',
+        '[]', false, 0, 1, now(), now()
     FROM (SELECT id, row_number() OVER () AS n FROM tasks) t;
 ANALYZE;
 """

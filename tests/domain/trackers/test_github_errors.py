@@ -102,7 +102,8 @@ async def test_validation_names_fields_but_no_values() -> None:
     ]
     error = await failure_of("create", 422, {"message": "Rotate", "errors": errors})
     assert (error.failure, error.code) == (Failure.DEFINITE, "invalid")
-    assert error.text.endswith("it doesn't take title, name.")
+    assert error.text.endswith("it doesn't take title, labels.")
+    assert error.wrong == {Field.TITLE}, "of those that were sent"
 
 
 @pytest.mark.parametrize("document", [None, [], {"errors": {}}, {"errors": [None]}, {"message": 7}])

@@ -19,9 +19,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=870, help="after which it ends, however far it is")
     parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same faults and edits, as far as time allows")
     parser.add_argument("--factor", type=float, help="of GitHub's limits; what makes the creations take a bit more than half of the time")
+    parser.add_argument("--calm", action="store_true", help="without the trouble: how much of the limits is used")
     parser.add_argument("--keep", type=Path, help="a folder for logs and data, which is kept")
     options = parser.parse_args(arguments)
-    plan = Plan(options.tasks, options.seconds, options.seed, options.factor)
+    plan = Plan(options.tasks, options.seconds, options.seed, options.factor, options.calm)
     # As on Ctrl-C, whatever was started is ended.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     console = Console(soft_wrap=True)

@@ -30,12 +30,13 @@ EDITS_A_TASK = 0.12
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How many tasks, within how many seconds, by which seed."""
+    """How many tasks, within how many seconds, by which seed; `calm` leaves the trouble out, to see what the pace alone makes of it."""
 
     tasks: int
     seconds: float
     seed: int
     given_factor: float | None = None
+    calm: bool = False
 
     @property
     def factor(self) -> float:
@@ -159,8 +160,9 @@ async def _run(plan: Plan, ground: Ground, console: Console) -> Figures:
 async def _make_trouble(plan: Plan, watch: Watch) -> float:
     """Has all tasks become issues while everything goes wrong, and gives how long that took."""
     enough = plan.seconds * TROUBLE_SHARE
+    trouble = watch.trouble.cause(seed=plan.seed, seconds=plan.seconds * CREATING_SHARE)
     going = [
-        asyncio.create_task(watch.trouble.cause(seed=plan.seed, seconds=plan.seconds * CREATING_SHARE)),
+        asyncio.create_task(asyncio.sleep(0) if plan.calm else trouble),
         asyncio.create_task(watch.crowd.edit(watch.links, a_second=max(EDITS_A_TASK * plan.tasks, 20) / (plan.seconds * CREATING_SHARE))),
     ]
     making = asyncio.create_task(watch.crowd.make_tasks(plan.tasks))
@@ -173,7 +175,11 @@ async def _make_trouble(plan: Plan, watch: Watch) -> float:
 
     await watch.until(no_more_pending, by=enough)
     took = watch.seconds
-    await watch.until(lambda: all(watch.trouble.happened.values()) and watch.trouble.happened["Redis flushed"] >= 2, by=enough)
+    if plan.calm:
+        trouble.close()
+    else:
+        happened = watch.trouble.happened
+        await watch.until(lambda: all(happened.values()) and happened["Redis flushed"] >= 2, by=enough)
     watch.crowd.over = True
     await going[1]
     await making
