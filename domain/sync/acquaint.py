@@ -22,11 +22,10 @@ async def acquaint(session: AsyncSession, person: Person, *, at: datetime) -> No
         return
     assigned = col(IssueLink.remote)["fields"]["assignee"]
     login = literal([person.github_login.lower()], JSONB)
-    query = (
-        select(IssueLink)
-        .where(assigned.contains(login), col(IssueLink.state).not_in(AT_REST))
-        .order_by(col(IssueLink.id))
-        .with_for_update(key_share=True)
-    )
+    shown = (assigned.contains(login), col(IssueLink.state).not_in(AT_REST))
+    # The tasks come first, as in every edit of them.
+    tasks = select(Task.id).where(col(Task.id).in_(select(IssueLink.task_id).where(*shown)))
+    await session.exec(tasks.order_by(col(Task.id)).with_for_update(key_share=True))
+    query = select(IssueLink).where(*shown).order_by(col(IssueLink.id)).with_for_update(key_share=True)
     for link in (await session.exec(query)).all():
         wake(session, link, at=at)

@@ -2,18 +2,19 @@
 
 from datetime import datetime
 
-from sqlmodel import col, update
+from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.columns import now_utc
 from domain.database import transaction
+from domain.sync.ages import ages_of
 from domain.sync.assign import UNKNOWN_ASSIGNEE, person_of
 from domain.sync.claim import Claim, note_error, own_link, own_task, release
 from domain.sync.desk import Desk, act_for
 from domain.sync.disagree import note_conflicts
 from domain.sync.dropped import OPTIONAL, note_refused, say
 from domain.sync.failure import note_failure
-from domain.sync.flap import CODE, TEXT, flaps, with_flip
+from domain.sync.flap import Swing, flaps, swinging, with_flip
 from domain.sync.journal import end_badly, end_well
 from domain.sync.local import local_fields, task_changes
 from domain.sync.look import Seen, look
@@ -36,6 +37,7 @@ from domain.sync.remote import as_json, from_json, keep_remote
 from domain.sync.settle import settle
 from domain.sync.steps import Step, reached
 from domain.sync.table import InboxEntry
+from domain.sync.waiting import close_entries
 from domain.tasks.change import change_task
 from domain.tasks.table import Task
 from domain.trackers.contract import Cost, Field, Fields, Receipt, RemoteIssue, TrackerError
@@ -47,7 +49,7 @@ async def agree(desk: Desk, claim: Claim) -> datetime | None:
 
     Gives when the link is due again.
     """
-    if claim.link.comments_due and claim.link.state is LinkState.LINKED:
+    if claim.link.comments_due and claim.link.state is LinkState.LINKED and await _comments_come_first(desk, claim):
         if not await post_comments(desk, claim):
             return None
         if _has_nothing_else(claim):
@@ -67,6 +69,14 @@ async def agree(desk: Desk, claim: Claim) -> datetime | None:
             return due_at
         sent = await _send(claim, push)
     return await _note_outcome(desk, claim, push, sent)
+
+
+async def _comments_come_first(desk: Desk, claim: Claim) -> bool:
+    """A comment of ours makes the issue newer than what people wrote before it; so edits go first, unless they close for good."""
+    if not claim.known_as_behind:
+        return True
+    async with transaction(desk.database) as session:
+        return (await session.exec(select(Task.deleted_at).where(Task.id == claim.link.task_id))).one() is not None
 
 
 def _has_nothing_else(claim: Claim) -> bool:
@@ -99,6 +109,7 @@ async def _send(claim: Claim, push: Push) -> Receipt | TrackerError:
 async def _merge(desk: Desk, claim: Claim, seen: Seen, *, comments: Fetched, may_push: bool) -> tuple[Push | None, datetime | None]:
     """Merges, pulls into the task, and writes down what must be pushed: None when nothing must be, or not now; and when the link is due."""
     now, pulled = now_utc(), False
+    await note_rename(desk, claim, seen.issue)
     await reached(Step.BEFORE_JOURNAL, "update" if may_push else "pull")
     if may_push and (push := await push_untouched(desk, claim, seen, comments=comments, at=now)) is not None:
         return push, None
@@ -112,15 +123,16 @@ async def _merge(desk: Desk, claim: Claim, seen: Seen, *, comments: Fetched, may
         base = from_json(link.base)
         remote = remote_fields(claim, seen.issue, base=base, local=local.fields)
         merged = merge(base, local.fields, remote, ages=Ages(task.updated_at, seen.issue.version))
-        if Field.STATUS in merged.pull.keys() | merged.push.keys() and flaps(link.flips, at=now):
-            _pause(link, at=now)
+        if merged.conflicts:
+            merged = merge(base, local.fields, remote, ages=await ages_of(session, task, remote=seen.issue.version))
+        if (swings := swinging(merged, base=base, remote=remote)) is not None and flaps(link.flips, at=now):
+            await _pause(session, link, swings, at=now)
             return None, None
         await _note_read(session, seen.entries, at=now)
         await note_conflicts(session, link, merged.conflicts, at=now)
         notes = await _pull(session, claim, task, link, merged=merged, base=base, issue=seen.issue, at=now)
         await keep_comments(session, claim, link, task, seen.issue, comments, at=now)
         keep_remote(link, seen.issue)
-        await note_rename(session, claim, seen.issue)
         link.local = as_json(local.fields)
         push = await _prepare(session, claim, link, task, merged=merged, seen=seen, remote=remote, may_push=may_push, at=now)
         if Field.ASSIGNEE in merged.pull and Field.ASSIGNEE in local.notes:
@@ -136,9 +148,10 @@ async def _merge(desk: Desk, claim: Claim, seen: Seen, *, comments: Fetched, may
     return push, link.due_at
 
 
-def _pause(link: IssueLink, *, at: datetime) -> None:
-    note_error(link, CODE, TEXT, at=at)
+async def _pause(session: AsyncSession, link: IssueLink, swings: Swing, *, at: datetime) -> None:
+    note_error(link, swings.code, swings.text, at=at)
     link.state = LinkState.NEEDS_ATTENTION
+    await close_entries(session, link, at=at)
     release(link, due_at=None)
 
 
@@ -162,6 +175,7 @@ async def _pull(
         person = await person_of(session, login) if isinstance(login, str) else None
         if login is None or person is not None:
             changes["owner_id"] = person.id if person else None
+            link.bystanders = []
         else:
             notes[Field.ASSIGNEE] = UNKNOWN_ASSIGNEE.format(login)
             merged.agreed[Field.ASSIGNEE] = base.get(Field.ASSIGNEE)

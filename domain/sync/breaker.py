@@ -13,7 +13,8 @@ FIRST_PAUSE_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 600.0
 # The tracker did not answer, or said that it can't: it may be the same for every link.
 OUTAGES = frozenset({"unreachable", "no_answer", "unavailable", "bad_answer"})
-REASON = "The tracker failed {} times in a row; it is tried again by itself."
+REASON_BEGINS = "The tracker failed"
+REASON = f"{REASON_BEGINS} {{}} times in a row; it is tried again by itself."
 
 
 def pause_after(failures: int) -> timedelta | None:
@@ -50,7 +51,10 @@ async def note_answer(session: AsyncSession, tracker: Tracker, *, at: datetime) 
     was_open = row.failures >= FAILURES
     row.failures = 0
     if row.state is TrackerState.DEGRADED:
-        row.state, row.state_reason, row.blocked_until, row.updated_at = TrackerState.OK, "", None, at
+        row.state, row.updated_at = TrackerState.OK, at
+        # A pause that the tracker asked for goes on.
+        if row.state_reason.startswith(REASON_BEGINS):
+            row.state_reason, row.blocked_until = "", None
     if was_open:
         await wake_links(session, row.id, at=at)
 

@@ -1,5 +1,6 @@
 """What the sync works with: the database, the adapters that are open, the pace at which they are called, and the settings."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -28,23 +29,30 @@ class Desk:
     vault: Vault
     pacer: Pacer = field(init=False)
     _adapters: dict[UUID, tuple[tuple[str, bytes], Adapter]] = field(default_factory=dict)
+    _opening: dict[UUID, asyncio.Lock] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.pacer = Pacer(self.bell.redis, self.database, factor=self.settings.pace_factor, slot_seconds=self.settings.lease_seconds)
 
     async def adapter(self, tracker: Tracker) -> Adapter:
         """Gives the open adapter of a tracker; raises InvalidError where its address is not allowed (any more)."""
+        if (known := self._known(tracker)) is not None:
+            return known
+        # To look a host up takes a while: whoever comes meanwhile waits for the same adapter.
+        async with self._opening.setdefault(tracker.id, asyncio.Lock()):
+            if (known := self._known(tracker)) is not None:
+                return known
+            await check_address(tracker.base_url, allow_private=self.settings.private_trackers)
+            adapter = connect(tracker, self.vault, self.settings)
+            self.seat(tracker, adapter)
+            return adapter
+
+    def _known(self, tracker: Tracker) -> Adapter | None:
         known = self._adapters.get(tracker.id)
-        access = (tracker.base_url, tracker.credentials)
-        if known is not None and known[0] == access:
-            return known[1]
-        await check_address(tracker.base_url, allow_private=self.settings.private_trackers)
-        adapter = connect(tracker, self.vault, self.settings)
-        self.seat(tracker, adapter)
-        return adapter
+        return known[1] if known is not None and known[0] == (tracker.base_url, tracker.credentials) else None
 
     def seat(self, tracker: Tracker, adapter: Adapter) -> None:
-        """Uses this adapter for the tracker from now on; one that was open is closed."""
+        """Uses this adapter for the tracker from now on; one that was open is closed, and its calls under way come to their end."""
         known = self._adapters.get(tracker.id)
         if known is not None:
             known[1].close()

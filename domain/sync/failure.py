@@ -8,11 +8,12 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.columns import touch
-from domain.sync.breaker import OUTAGES, note_outage
+from domain.sync.breaker import OUTAGES, note_answer, note_outage
 from domain.sync.claim import Claim, note_error, release
 from domain.sync.pace_ceiling import halved
+from domain.sync.waiting import close_entries
 from domain.trackers.contract import Failure, Pacing, TrackerError
-from domain.trackers.link import IssueLink, LinkState
+from domain.trackers.link import AT_REST, IssueLink, LinkState
 from domain.trackers.table import Tracker, TrackerState
 
 FIRST_DELAY_SECONDS = 2.0
@@ -23,7 +24,9 @@ LONGEST_PAUSE = timedelta(hours=1)
 # A limit that comes back so soon after the last one: the pause was too short.
 SOON = timedelta(minutes=10)
 # With these codes another try would fail in the same way until a person has done something.
-HOPELESS = frozenset({"invalid", "forbidden", "issues_disabled", "project_not_found", "archived", "moved", "not_an_issue"})
+HOPELESS = frozenset(
+    {"invalid", "forbidden", "issues_disabled", "project_not_found", "archived", "moved", "not_an_issue", "not_installed", "suspended"}
+)
 
 
 def backoff(attempts: int) -> timedelta:
@@ -43,6 +46,8 @@ async def note_failure(session: AsyncSession, claim: Claim, link: IssueLink, err
         due_at = _note_gone(link, at=at)
     elif error.failure is not Failure.AMBIGUOUS and error.code in HOPELESS and link.state is not LinkState.UNKNOWN:
         link.state, due_at = LinkState.NEEDS_ATTENTION, None
+    if link.state in AT_REST:
+        await close_entries(session, link, at=at)
     release(link, due_at=due_at)
 
 
@@ -55,10 +60,13 @@ async def note_tracker_failure(
     """
     if error.failure is Failure.LIMITED:
         return await _block(session, tracker.id, error, pacing=pacing, at=at)
+    if error.code in OUTAGES:
+        return await note_outage(session, tracker, at=at)
+    if error.http_status is not None:
+        # Whatever it says, it answers.
+        await note_answer(session, tracker, at=at)
     if error.failure is Failure.AUTH:
         await _mark_auth_failed(session, tracker.id, error, at=at)
-    elif error.code in OUTAGES:
-        return await note_outage(session, tracker, at=at)
     return None
 
 

@@ -1,6 +1,8 @@
 """The merge: base, local and remote value of each field come together by its rule. Pure; an echo of our own write changes nothing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import datetime
 
 from domain.sync.table import Side
@@ -35,10 +37,11 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class Ages:
-    """When each side was last changed; instants of the servers, aware."""
+    """When each side was last changed, instants of the servers, aware; `fields` say it for single fields of ours."""
 
     local: datetime
     remote: datetime
+    fields: Mapping[Field, datetime] = dataclass_field(default_factory=dict)
 
 
 def canon(field: Field, value: FieldValue, *, title_limit: int) -> FieldValue:
@@ -108,7 +111,7 @@ def _resolve(field: Field, base: FieldValue, local: FieldValue, remote: FieldVal
         winner, rule = Side.LOCAL, "the task's own value counts"
     elif field is Field.STATUS and remote in CLOSED and local not in CLOSED:
         winner, rule = Side.REMOTE, "closing in the tracker beats a change that is no closing"
-    elif ages.local > ages.remote:
+    elif ages.fields.get(field, ages.local) > ages.remote:
         winner, rule = Side.LOCAL, "the newer change wins"
     else:
         winner, rule = Side.REMOTE, "the newer change wins, a tie goes to the tracker"

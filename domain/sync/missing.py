@@ -8,12 +8,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from domain.activity.record import record
 from domain.columns import now_utc
 from domain.database import transaction
-from domain.sync.assign import narrow
+from domain.sync.assign import agreed_after, assigned_in
 from domain.sync.claim import Claim, note_error, own_link, release
 from domain.sync.desk import Desk, act_for
 from domain.sync.failure import clear_error, note_failure
 from domain.sync.merge import canon_all
 from domain.sync.remote import as_json, keep_remote
+from domain.sync.waiting import close_entries
 from domain.trackers.contract import Cost, Failure, Field, Place, RemoteIssue, TrackerError
 from domain.trackers.link import IssueLink, LinkState
 from domain.trackers.table import TrackerProject
@@ -24,13 +25,17 @@ TAKEN = "The issue was moved to where this task, or another one, has an issue al
 LOST_ON_THE_WAY = frozenset({Field.LABELS, Field.ASSIGNEE, Field.DUE_ON, Field.PRIORITY})
 
 
-async def note_rename(session: AsyncSession, claim: Claim, issue: RemoteIssue) -> None:
-    """Takes over the new name of a repository: its number stays, so nothing else changes."""
+async def note_rename(desk: Desk, claim: Claim, issue: RemoteIssue) -> None:
+    """Takes over the new name of a repository: its number stays, so nothing else changes.
+
+    In a transaction of its own: whoever holds a link must not wait for its project, which others lock first.
+    """
     key = issue.key.rpartition("#")[0]
     if not key or key == claim.project.key:
         return
     url = claim.project.url.replace(claim.project.key, key)
-    await session.exec(update(TrackerProject).where(col(TrackerProject.id) == claim.project.id).values(key=key, url=url))
+    async with transaction(desk.database) as session:
+        await session.exec(update(TrackerProject).where(col(TrackerProject.id) == claim.project.id).values(key=key, url=url))
 
 
 async def note_unseen(desk: Desk, claim: Claim, error: TrackerError) -> datetime | None:
@@ -86,6 +91,7 @@ async def _follow(desk: Desk, claim: Claim, moved_to: str) -> datetime | None:
             note_error(link, "moved", TAKEN, at=now)
             release(link, due_at=None)
         else:
+            await close_entries(session, link, at=now)
             _settle_there(session, claim, link, project=project, issue=issue, at=now)
         return link.due_at
 
@@ -121,9 +127,9 @@ def _settle_there(
     record(session, act_for(claim.tracker), "moved", subject=link, changes={"key": (link.remote_key, issue.key)})
     link.tracker_project_id, link.state = project.id, LinkState.LINKED
     keep_remote(link, issue)
-    seen = narrow(
-        canon_all(issue.fields, title_limit=claim.adapter.capabilities.title_limit), base=link.base.get(Field.ASSIGNEE), local=None
-    )
+    seen = canon_all(issue.fields, title_limit=claim.adapter.capabilities.title_limit)
+    seen[Field.ASSIGNEE] = agreed_after(None, assigned_in(seen), before=link.base.get(Field.ASSIGNEE))
+    link.bystanders = assigned_in(issue.fields) if seen[Field.ASSIGNEE] is None else []
     link.base = link.base | as_json({field: value for field, value in seen.items() if field in LOST_ON_THE_WAY})
     link.desired_version += 1
     clear_error(link)

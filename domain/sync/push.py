@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from domain.metrics import SYNC_LAG
-from domain.sync.assign import narrow, widen
+from domain.sync.assign import agreed_after, assigned_in, narrow, widen
 from domain.sync.claim import Claim
 from domain.sync.desk import Desk
 from domain.sync.dropped import LOCKED, note_dropped, say, was_refused, without_dropped
-from domain.sync.flap import flaps, with_flip
+from domain.sync.flap import flaps, is_meddled, swinging, with_flip
 from domain.sync.journal import count_well, new_attempt
 from domain.sync.local import Local, local_fields_read
 from domain.sync.look import Seen
@@ -21,7 +21,7 @@ from domain.sync.steps import Step, reached
 from domain.sync.table import Operation, SyncAttempt
 from domain.sync.untouched import LINKS, Untouched, journal_untouched, outcome_untouched
 from domain.tasks.table import Task
-from domain.trackers.contract import Field, Fields, Receipt, RemoteIssue
+from domain.trackers.contract import Field, Fields, FieldValue, Receipt, RemoteIssue
 from domain.trackers.link import IssueLink
 
 
@@ -54,7 +54,7 @@ class Push:
 def remote_fields(claim: Claim, issue: RemoteIssue, *, base: Fields, local: Fields) -> Fields:
     """Gives the issue's side of the merge."""
     remote = canon_all(issue.fields, title_limit=claim.adapter.capabilities.title_limit)
-    return narrow(remote, base=base.get(Field.ASSIGNEE), local=local.get(Field.ASSIGNEE))
+    return narrow(remote, base=base.get(Field.ASSIGNEE), local=local.get(Field.ASSIGNEE), but=claim.link.bystanders)
 
 
 async def push_untouched(desk: Desk, claim: Claim, seen: Seen, *, comments: Fetched, at: datetime) -> Push | None:
@@ -68,7 +68,7 @@ async def push_untouched(desk: Desk, claim: Claim, seen: Seen, *, comments: Fetc
     link, base = LINKS.copy(before.link), from_json(before.link.base)
     remote = remote_fields(claim, seen.issue, base=base, local=local.fields)
     merged = merge(base, local.fields, remote, ages=Ages(before.task.updated_at, seen.issue.version))
-    if merged.pull or merged.conflicts or (Field.STATUS in merged.push and flaps(link.flips, at=at)):
+    if merged.pull or merged.conflicts or (swinging(merged, base=base, remote=remote) and flaps(link.flips, at=at)):
         return None
     keep_remote(link, seen.issue)
     link.local = as_json(local.fields)
@@ -133,13 +133,24 @@ async def note_pushed_untouched(desk: Desk, claim: Claim, push: Push, receipt: R
 def take_in(claim: Claim, link: IssueLink, push: Push, receipt: Receipt, *, at: datetime) -> None:
     """Notes on the link how the issue looks after a push."""
     keep_remote(link, receipt.issue)
-    sent = push.changes
-    seen = remote_fields(claim, receipt.issue, base=sent, local=from_json(link.base))
+    sent, before = push.changes, link.base.get(Field.ASSIGNEE)
+    overwritten = Field.BODY in sent and is_meddled(link.base.get(Field.BODY), push.issue.fields.get(Field.BODY))
+    if Field.ASSIGNEE in sent:
+        note_assigned(link, sent[Field.ASSIGNEE], receipt.issue)
+    seen = canon_all(receipt.issue.fields, title_limit=claim.adapter.capabilities.title_limit)
+    seen = narrow(seen, base=sent.get(Field.ASSIGNEE), local=before, but=link.bystanders)
     # Only what was sent is agreed: anything else that the answer shows differently is a change that people made meanwhile.
-    link.base = link.base | as_json({field: seen[field] for field in sent})
+    link.base = link.base | as_json({field: seen[field] for field in sent if field is not Field.ASSIGNEE})
+    if Field.ASSIGNEE in sent:
+        link.base = link.base | {Field.ASSIGNEE.value: agreed_after(sent[Field.ASSIGNEE], assigned_in(receipt.issue.fields), before=before)}
     note_dropped(link, sent, seen)
-    if Field.STATUS in sent and seen[Field.STATUS] == sent[Field.STATUS]:
+    if overwritten or (Field.STATUS in sent and seen[Field.STATUS] == sent[Field.STATUS]):
         link.flips = with_flip(link.flips, at=at)
+
+
+def note_assigned(link: IssueLink, sent: FieldValue, issue: RemoteIssue) -> None:
+    """Notes who else is assigned where the task's owner was taken away: that is how it was wanted, and no news."""
+    link.bystanders = assigned_in(issue.fields) if sent is None else []
 
 
 def others_changed(push: Push, receipt: Receipt) -> bool:

@@ -16,6 +16,7 @@ from domain.sync.desk import Desk
 from domain.sync.failure import backoff
 from domain.sync.pace import Paced
 from domain.sync.resolve import resolve_unknown
+from domain.sync.waiting import close_entries
 from domain.trackers.link import LinkState
 
 # A link whose task is edited again and again is left to the next worker after this many rounds.
@@ -78,4 +79,5 @@ async def _give_back(desk: Desk, claim: Claim, error: Exception) -> None:
         await note_orphans(session, link, at=now)
         if refused and link.state is not LinkState.UNKNOWN:
             link.state = LinkState.NEEDS_ATTENTION
+            await close_entries(session, link, at=now)
         release(link, due_at=None if link.state is LinkState.NEEDS_ATTENTION else now + backoff(link.attempts))

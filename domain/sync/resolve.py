@@ -57,10 +57,10 @@ async def _others(desk: Desk, claim: Claim) -> list[IssueLink]:
 async def _note_probe(desk: Desk, claim: Claim, issue: RemoteIssue | None) -> datetime | None:
     now = now_utc()
     async with transaction(desk.database, desk.bell.ring) as session:
-        await note_answer(session, claim.tracker, at=now)
         link = await own_link(session, claim)
         if link is not None:
             _conclude(session, desk, claim, link, issue=issue, at=now)
+        await note_answer(session, claim.tracker, at=now)
         return link.due_at if link is not None else None
 
 

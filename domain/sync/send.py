@@ -11,6 +11,7 @@ from domain.columns import touch
 from domain.comments.table import CommentPost, PostState
 from domain.errors import ConflictError, InvalidError, NotFoundError, pointer
 from domain.sync.failure import clear_error
+from domain.sync.waiting import close_entries
 from domain.tasks.table import Task
 from domain.trackers.link import IssueLink, LinkState, open_link
 from domain.trackers.table import TrackerProject
@@ -52,7 +53,8 @@ def retry_link(session: AsyncSession, act: Act, link: IssueLink) -> None:
     if link.state in {LinkState.NEEDS_ATTENTION, LinkState.GONE, LinkState.MOVED}:
         link.state, link.flips = _state_before(link), []
         clear_error(link)
-    link.due_at, link.notes = act.at, {}
+    # Whatever was seen of the issue may be old: it is read anew.
+    link.due_at, link.notes, link.remote_etag, link.remote_version = act.at, {}, None, None
     touch(link, act.at)
     record(session, act, "retried", subject=link)
     after_commit(session, RECONCILE_LINK, link.id)
@@ -71,6 +73,7 @@ async def detach_link(session: AsyncSession, act: Act, link: IssueLink) -> None:
         return
     record(session, act, "detached", subject=link, changes={"state": (link.state, LinkState.DETACHED)})
     link.state, link.due_at = LinkState.DETACHED, None
+    await close_entries(session, link, at=act.at)
     await _refuse_comments(session, link)
     # A worker that is at it now must not write any more.
     link.fence += 1

@@ -30,6 +30,7 @@ _PLAIN = (
     "evidence_url",
     "labels",
 )
+MOST_LABELS = 100
 _OBSERVED = (*_PLAIN, "status", "due_on", "reason")
 
 
@@ -70,6 +71,8 @@ async def change_task(
 
 def _apply(task: Task, act: Act, changes: Mapping[str, Any], *, because: str) -> None:
     reason = changes.get("reason", "") or because
+    if len(changes.get("labels", ())) > MOST_LABELS:
+        raise InvalidError(f"A task has at most {MOST_LABELS} labels.", pointer("/labels", "take some away, here or in the issue"))
     for name in _PLAIN:
         if name in changes:
             setattr(task, name, changes[name])
@@ -85,7 +88,7 @@ def _apply(task: Task, act: Act, changes: Mapping[str, Any], *, because: str) ->
 
 async def tell_links(session: AsyncSession, which: ColumnElement[bool], *, at: datetime) -> None:
     """Marks the links of these tasks due: something changed that their issues show, but that is no column of theirs."""
-    query = select(Task.id).where(which, col(Task.deleted_at).is_(None)).order_by(col(Task.id))
+    query = select(Task.id).where(which, col(Task.deleted_at).is_(None)).order_by(col(Task.id)).with_for_update(key_share=True)
     for task_id in (await session.exec(query)).all():
         await mark_links_due(session, task_id, at=at)
 

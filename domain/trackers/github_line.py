@@ -53,7 +53,7 @@ class Line:
             running = asyncio.get_running_loop().run_in_executor(self._threads, lambda: self._begin(work, send_by))
         except RuntimeError:
             text = "The connection to GitHub was closed."
-            raise TrackerError(Failure.DEFINITE, text, code="unreachable", calls=0) from None
+            raise TrackerError(Failure.DEFINITE, text, code="closed", calls=0) from None
         return await running
 
     def _begin(self, work: Callable[[], T], send_by: float) -> T:

@@ -37,7 +37,8 @@ class IssueLink(VersionedRow, table=True):
     `marker` is written into the issue and recognises it; `base` holds the canonical value of every field when both sides last agreed;
     `local` what the task held when it was last looked at; `remote` the issue as last seen (with its ETag); `fence` grows with each
     claim, so that a worker whose lease ran out can't write any more; `due_at` is when a worker should look, NULL when there is nothing
-    to do. `background` links (of a backfill) wait for all others; `flips` are the latest changes of status that the sync carried over.
+    to do. `bystanders` are assigned there, and were when the task's owner was taken away here: they are no news. `background` links (of
+    a backfill) wait for all others; `flips` are the latest changes of status that the sync carried over.
     """
 
     __tablename__ = "issue_links"
@@ -83,6 +84,7 @@ class IssueLink(VersionedRow, table=True):
     due_at: datetime | None = None
     attempts: int = 0
     probes: int = 0
+    bystanders: list[str] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False))
     flips: list[str] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False))
     comments_due: bool = False
     comments_seen: int = 0
@@ -147,15 +149,18 @@ async def was_linked(session: AsyncSession, task_id: UUID) -> bool:
 
 async def wake_links(session: AsyncSession, tracker_id: UUID, *, at: datetime) -> None:
     """Makes the links that wait for a tracker due at once: it can be worked with again."""
-    await session.exec(
-        update(IssueLink)
+    waiting = (
+        select(IssueLink.id)
         .where(
             col(IssueLink.tracker_project_id).in_(select(TrackerProject.id).where(TrackerProject.tracker_id == tracker_id)),
             col(IssueLink.due_at) > at,
             col(IssueLink.state).not_in(AT_REST),
         )
-        .values(due_at=at)
+        .order_by(col(IssueLink.id))
+        # One that somebody works on is due again by itself; to wait for it could be for ever.
+        .with_for_update(skip_locked=True, key_share=True)
     )
+    await session.exec(update(IssueLink).where(col(IssueLink.id).in_(waiting)).values(due_at=at))
 
 
 def mark_due(session: AsyncSession, link: IssueLink, *, at: datetime) -> None:

@@ -188,3 +188,31 @@ async def test_login_in_capitals_is_the_same_person(meeting: Encounter) -> None:
     attempts = len(await meeting.attempts())
     await meeting.look()
     assert (logins(await meeting.issue()), link.notes, len(await meeting.attempts())) == (["cy"], {}, attempts)
+
+
+async def test_others_who_are_assigned_stay_when_the_owner_is_taken_away(meeting: Encounter) -> None:
+    await meeting.change(owner_id=(await meeting.person("ana@example.com")).id)
+    await meeting.settle()
+    await meeting.tick()
+    await meeting.edit(assignees=["ana-r", "cy"])
+    await meeting.look()
+    await meeting.tick()
+    await meeting.change(owner_id=None)
+    link = await meeting.settle()
+    assert (logins(await meeting.issue()), link.notes) == (["cy"], {})
+    await meeting.change(title="Something else entirely")
+    link = await meeting.settle()
+    await meeting.look()
+    assert (logins(await meeting.issue()), (await meeting.task()).owner_id, link.notes) == (["cy"], None, {})
+
+
+async def test_owner_who_can_not_be_assigned_drives_nobody_away(meeting: Encounter) -> None:
+    await give_login("bo@example.com", "nobody-there", meeting=meeting)
+    await meeting.edit(assignees=["cy"])
+    await meeting.change(owner_id=(await meeting.person("bo@example.com")).id)
+    await meeting.settle()
+    for number in range(2):
+        await meeting.tick()
+        await meeting.change(title=f"Edit {number}")
+        await meeting.settle()
+    assert logins(await meeting.issue()) == ["cy"]

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -245,8 +245,9 @@ async def test_dropped_value_is_sent_again_once_the_tracker_holds_something_else
     await meeting.scene.write(due_at=now_utc())
     async with transaction(meeting.scene.desk.database) as session:
         task = await lock_task(session, meeting.scene.task.id)
-        act = meeting.scene.act
-        await change_task(session, type(act)(act.kind, act.name, now_utc() + timedelta(seconds=2)), task, {"description": "Newer"})
+        later = replace(meeting.scene.act, at=now_utc() + timedelta(seconds=2))
+        for status in (TaskStatus.BLOCKED, TaskStatus.CANCELLED):
+            await change_task(session, later, task, {"status": status}, because="a test")
     for _ in range(3):
         await meeting.scene.write(due_at=now_utc())
         await meeting.reconcile()
