@@ -72,6 +72,10 @@ def test_newcomer_sees_the_whole_story_and_finds_it_again_after_ctrl_c_and_after
     assert done is not None
     task = _get(done.group(1), (data / "token").read_text())
     assert (task["key"], task["status"]) == ("FT-1", "done")
+    assert "octo-dev on acme/checkout#" in told
+    assert "now on FT-2 too" in told
+    assert "FT-4 create: ambiguous. GitHub was asked to create the issue, but the connection broke" in told
+    assert re.search(r"found again by the marker in it: acme/checkout#4, and no second one was made", told)
     code, last = run.press_ctrl_c()
     assert (code, last.strip().splitlines()[-1]) == (0, "Stopped.")
 
@@ -81,7 +85,7 @@ def test_newcomer_sees_the_whole_story_and_finds_it_again_after_ctrl_c_and_after
     assert re.search(r"FT-1  done .+", told)
     assert (data / "token").read_text() == TOKEN
     api, hooks = f"http://127.0.0.1:{port}/v1", f"{_sandbox(told)}/api/v3/repos/acme/checkout/hooks"
-    assert len(_get(f"{api}/tasks", TOKEN)["items"]) == 3
+    assert len(_get(f"{api}/tasks", TOKEN)["items"]) == 4
     # As if the first start had ended before these steps.
     _delete(f"{api}/routes/{_get(f'{api}/routes', TOKEN)['items'][0]['id']}", TOKEN)
     _delete(f"{hooks}/{_get(hooks, DEFAULT_TOKEN)[0]['id']}", DEFAULT_TOKEN)
@@ -148,7 +152,9 @@ def test_ctrl_c_in_the_first_moment_ends_it_without_a_trace(tmp_path: Path) -> N
     run = Run(tmp_path / "data", free_port())
     assert wait_until(lambda: _heeds(run.process.pid, signal.SIGTERM), seconds=START_SECONDS)
     code, told = run.press_ctrl_c()
-    assert (code, told.strip()) == (0, "Stopped.")
+    # On a busy machine the moment may be late enough for a first line.
+    assert (code, told.strip().splitlines()[-1]) == (0, "Stopped.")
+    assert "Traceback" not in told
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc says what runs")
