@@ -35,6 +35,7 @@ from domain.access.tokens import TokenCheck
 from domain.bell import Bell
 from domain.database import open_database
 from domain.settings import Settings
+from domain.sync.pace import Pacer
 from domain.trackers.credentials import Vault
 
 LARGEST_BODY = 1024 * 1024
@@ -71,7 +72,8 @@ def create_app(settings: Settings) -> Litestar:
         database = await open_database(settings.database_url)
         bell = Bell(settings.redis_url, queue_name=settings.queue_name)
         tokens = TokenCheck(database.pool, bootstrap_token=settings.bootstrap_token)
-        app.state.house = House(settings, database, bell, tokens, Vault(settings.secret_keys), cursor_key(settings))
+        pacer = Pacer(bell.redis, database, factor=settings.pace_factor, slot_seconds=settings.lease_seconds)
+        app.state.house = House(settings, database, bell, pacer, tokens, Vault(settings.secret_keys), cursor_key(settings))
         yield
         await bell.close()
         await database.close()

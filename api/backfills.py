@@ -27,7 +27,7 @@ from domain.trackers.connect import connect
 
 MOST_ITEMS = 500
 OPEN_STATUSES = [TaskStatus.OPEN, TaskStatus.IN_PROGRESS, TaskStatus.BLOCKED]
-Limit = Annotated[int, Meta(ge=1, le=5000, description="At most so many tasks, the oldest first.")]
+Limit = Annotated[int, Meta(ge=1, le=5000, description="At most so many tasks: first those that need an issue, the oldest of them first.")]
 Statuses = Annotated[list[TaskStatus], Meta(min_length=1, max_length=5, description="Only tasks with one of these statuses.")]
 
 
@@ -103,9 +103,10 @@ class BackfillController(Controller):
         """Gives every task that a route sends somewhere its issue, a new one or one that is there with the same title.
 
         Tasks whose issue shows something else than they say are written anew. What is made in the background waits for all that people do.
+        Tasks that need an issue come first; `notes` say how many more match than the limit lets through. It takes at most 25 seconds.
         """
         house = house_of(request)
-        office = Office(house.database, house.settings, lambda tracker: connect(tracker, house.vault, house.settings))
+        office = Office(house.database, house.settings, lambda tracker: connect(tracker, house.vault, house.settings), house.pacer)
         wish = await _wish(house.database, data)
         # Trackers are asked before the session's transaction begins with its first statement.
         plan = await plan_backfill(office, wish)

@@ -126,6 +126,7 @@ MEMBERS: dict[str, Any] = {
     "ImprovementRead.title": "Full pools are seen before customers see them",
     "LinkCreate.url": None,
     "LinkRead.fields": {"status": {"base": "open", "local": "open", "remote": "open", "note": None, "conflict": None}},
+    "LinksRetried.retried": 12,
     "NativeFields.due_on": False,
     "PersonCreate.email": "dana@example.com",
     "PersonCreate.name": "Dana Example",
@@ -157,6 +158,7 @@ MEMBERS: dict[str, Any] = {
 # A merge patch says only what changes; without an entry here its first member is shown.
 STRUCTS: dict[str, Any] = {
     "PostmortemChange": {"status": "published"},
+    "LinksRetry": {"error_code": "archived"},
     "RouteChange": {"position": 10},
     "TaskChange": {"due_on": "2026-08-31", "reason": "The new pool needs a maintenance window."},
     "TeamChange": {"timezone": "Europe/Berlin", "lead": "ana@example.com"},

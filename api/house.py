@@ -10,6 +10,7 @@ from domain.access.tokens import TokenCheck
 from domain.bell import Bell
 from domain.database import Database
 from domain.settings import Settings
+from domain.sync.pace import Pacer
 from domain.trackers.credentials import Vault
 
 
@@ -20,6 +21,7 @@ class House:
     settings: Settings
     database: Database
     bell: Bell
+    pacer: Pacer
     tokens: TokenCheck
     vault: Vault
     cursor_key: bytes

@@ -1,13 +1,13 @@
 """Links over HTTP: a task and its issue, what each side says, and the ledger of what was sent."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Controller, Request, Response, delete, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
-from msgspec import Struct
+from msgspec import Meta, Struct, json
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.auth import can_read, can_sync, can_write
@@ -15,12 +15,14 @@ from api.conditional import answer_one, answer_written, check_if_match
 from api.guarded import get
 from api.house import house_of
 from api.paging import answer_page, reads
+from api.raw import raw_json
 from api.routes import LabelPrefix
 from api.session import act_of
-from api.texts import Url
+from api.texts import END, Url
 from domain.errors import InvalidError, NotFoundError, pointer
 from domain.reading import read_one
 from domain.sync.adopt import Found, adopt_issue, find_issue
+from domain.sync.retry_many import retry_links
 from domain.sync.search import ATTEMPTS, LINKS
 from domain.sync.send import detach_link, lock_link, retry_link, send_task
 from domain.sync.table import Operation, Outcome, Side
@@ -102,6 +104,20 @@ class LinkCreate(Struct, forbid_unknown_fields=True):
     label_prefix: LabelPrefix = "ft/"
 
 
+class LinksRetry(Struct, forbid_unknown_fields=True):
+    """Which links that need attention: those with an error, in a project, of a tracker; at least one, and all that are given count."""
+
+    error_code: Annotated[str, Meta(pattern="^[a-z_]{1,64}" + END)] | None = None
+    tracker_project_id: UUID | None = None
+    tracker_id: UUID | None = None
+
+
+class LinksRetried(Struct):
+    """How many links were made due."""
+
+    retried: int
+
+
 class AttemptRead(Struct):
     """A call that changes the tracker; without an outcome it is under way, `ambiguous` means that nobody can tell."""
 
@@ -170,6 +186,7 @@ async def _find_issue(request: Request[Any, Any, Any], task_id: UUID, url: str, 
         label_prefix=label_prefix,
         connect=lambda tracker: connect(tracker, house.vault, house.settings),
         allow_private=house.settings.private_trackers,
+        pacer=house.pacer,
     )
 
 
@@ -214,6 +231,30 @@ class LinkController(Controller):
         link = await lock_link(session, link_id)
         retry_link(session, act_of(request), link)
         return await answer_written(session, LINKS, link_id, status=202)
+
+    @post(
+        "/retry",
+        operation_id="retry_links",
+        summary="Try many links again",
+        guards=[can_sync],
+        status_code=202,
+        opt={"answers": {202: ()}},
+    )
+    async def retry_links(
+        self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], data: JSONBody[LinksRetry]
+    ) -> Response[LinksRetried]:
+        """Makes links due that need attention, for example all that one repository refused; at most 10,000, again for the rest."""
+        if data.error_code is None and data.tracker_project_id is None and data.tracker_id is None:
+            detail = "give error_code, tracker_project_id or tracker_id"
+            raise InvalidError("This says of no link that it is meant.", pointer("", detail))
+        retried = await retry_links(
+            session,
+            act_of(request),
+            error_codes=None if data.error_code is None else [data.error_code],
+            tracker_project_ids=None if data.tracker_project_id is None else [data.tracker_project_id],
+            tracker_id=data.tracker_id,
+        )
+        return raw_json(json.encode(LinksRetried(retried)), status=202)
 
     @delete("/{link_id:uuid}", operation_id="detach_link", summary="Detach a link", guards=[can_sync], opt={"if_match": True})
     async def detach_link(self, request: Request[Any, Any, Any], session: NamedDependency[AsyncSession], link_id: FromPath[UUID]) -> None:

@@ -13,16 +13,20 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from api.auth import can_admin, can_read
 from api.conditional import answer_one, answer_written, check_if_match
 from api.guarded import get
-from api.house import house_of
+from api.house import House, house_of
 from api.paging import answer_page, reads
 from api.session import act_of
 from api.texts import END
+from domain.columns import now_utc
+from domain.database import transaction
 from domain.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, UnavailableError, pointer
+from domain.sync.ask import asked, refuse_resting
 from domain.trackers.address import check_address
-from domain.trackers.change import add_project, delete_project, lock_project, lock_tracker
+from domain.trackers.change import add_project, delete_project, find_tracker, lock_project, lock_tracker
 from domain.trackers.connect import connect
-from domain.trackers.contract import Failure, TrackerError
+from domain.trackers.contract import Failure, Project, TrackerError
 from domain.trackers.search import PROJECTS, TRACKERS
+from domain.trackers.table import Tracker
 
 # A dot or two instead of a name would change the address that is asked; ids are 64-bit numbers.
 _NAME = r"(?!\.{1,2}(/|$))[A-Za-z0-9_.-]{1,100}"
@@ -135,17 +139,15 @@ class ProjectController(Controller):
     ) -> Response[ProjectRead]:
         """Looks the repository up at the tracker and stores it; again, it brings what is stored of it up to date."""
         house = house_of(request)
-        tracker = await lock_tracker(session, tracker_id)
-        await check_address(tracker.base_url, allow_private=house.settings.private_trackers)
-        adapter = connect(tracker, house.vault, house.settings)
-        try:
-            project = await adapter.describe(data.key)
-        except TrackerError as error:
-            raise _explained(error, data.key) from error
-        finally:
-            adapter.close()
+        # The tracker is asked before the session's transaction begins with its first statement: nobody waits for a lock meanwhile.
+        async with transaction(house.database) as reading:
+            seen = await find_tracker(reading, tracker_id)
+        project = await _describe(house, seen, data.key)
         if not project.issues_enabled:
             raise ConflictError(f"Issues are switched off in {project.key}.", pointer("/key", "switch issues on in its settings"))
+        tracker = await lock_tracker(session, tracker_id)
+        if (tracker.base_url, tracker.credentials) != (seen.base_url, seen.credentials):
+            raise ConflictError("The tracker was changed while it was asked: try again.")
         row, new = await add_project(session, act_of(request), tracker, project)
         status = 201 if new else 200
         return await answer_written(session, PROJECTS, row.id, status=status, location=f"/v1/trackers/{tracker_id}/projects")
@@ -168,6 +170,19 @@ class ProjectController(Controller):
         project = await lock_project(session, tracker_id, project_id)
         check_if_match(request, project)
         await delete_project(session, act_of(request), project)
+
+
+async def _describe(house: House, tracker: Tracker, key: str) -> Project:
+    refuse_resting(tracker, at=now_utc())
+    await check_address(tracker.base_url, allow_private=house.settings.private_trackers)
+    adapter = connect(tracker, house.vault, house.settings)
+    try:
+        async with asked(house.pacer, tracker, adapter=adapter):
+            return await adapter.describe(key)
+    except TrackerError as error:
+        raise _explained(error, key) from error
+    finally:
+        adapter.close()
 
 
 def _explained(error: TrackerError, key: str) -> Exception:

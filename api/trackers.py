@@ -182,13 +182,18 @@ class TrackerController(Controller):
         tracker_id: FromPath[UUID],
         data: JSONBody[TrackerChange],
     ) -> Response[TrackerRead]:
-        """Changes the members that are given."""
+        """Changes the members that are given; another host needs its `credentials` in the same request.
+
+        While tasks have issues at the old host the tracker stays there (409).
+        """
         house = house_of(request)
-        tracker = await lock_tracker(session, tracker_id)
-        check_if_match(request, tracker)
         values = {name: value for name, value in asdict(data).items() if value is not UNSET}
         if "base_url" in values:
+            # The host is looked up before anything is locked.
+            values["base_url"] = values["base_url"].rstrip("/")
             await check_address(values["base_url"], allow_private=house.settings.private_trackers)
+        tracker = await lock_tracker(session, tracker_id)
+        check_if_match(request, tracker)
         if "credentials" in values:
             values["credentials"] = house.vault.seal_json(_credentials(values["credentials"]))
         if values.get("state") not in (None, TrackerState.OK, TrackerState.PAUSED):
@@ -224,7 +229,8 @@ class TrackerController(Controller):
     async def check_tracker(self, request: Request[Any, Any, Any], tracker_id: FromPath[UUID]) -> Response[TrackerChecked]:
         """Tries the credentials, the projects (the first 50) and their webhooks for 20 seconds, and says what to mend.
 
-        Projects are brought up to date by it, and credentials that work again let the sync go on.
+        Projects are brought up to date by it, and credentials that work again let the sync go on. Links that needed attention because
+        a project could not be seen or written are tried again where it can be now.
         """
         house = house_of(request)
         checking = Checking(
@@ -233,6 +239,7 @@ class TrackerController(Controller):
             connect=lambda tracker: connect(tracker, house.vault, house.settings),
             act=act_of(request),
             ring=house.bell.ring,
+            pacer=house.pacer,
         )
         checked = await check_tracker(checking, tracker_id)
         findings = [convert(finding, TrackerFinding, from_attributes=True) for finding in checked.findings]

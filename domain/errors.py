@@ -32,7 +32,15 @@ def parameter(at: str, detail: str) -> Place:
     return Place(PlaceKind.PARAMETER, at, detail)
 
 
-class FollowthroughError(Exception):
+class TellableError(Exception):
+    """An error whose words are for people: they hold no secret and no text of a task, and may stand in a log."""
+
+    def __init__(self, telling: str) -> None:
+        super().__init__(telling)
+        self.telling = telling
+
+
+class FollowthroughError(TellableError):
     """The root of all named errors: `detail` is for a person, `places` say where in the input."""
 
     def __init__(self, detail: str, *places: Place) -> None:

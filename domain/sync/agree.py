@@ -68,6 +68,8 @@ async def agree(desk: Desk, claim: Claim) -> datetime | None:
             turn.refund()
             return due_at
         sent = await _send(claim, push)
+        if isinstance(sent, TrackerError):
+            turn.limited(sent)
     return await _note_outcome(desk, claim, push, sent)
 
 
@@ -135,7 +137,8 @@ async def _merge(desk: Desk, claim: Claim, seen: Seen, *, comments: Fetched, may
         keep_remote(link, seen.issue)
         link.local = as_json(local.fields)
         push = await _prepare(session, claim, link, task, merged=merged, seen=seen, remote=remote, may_push=may_push, at=now)
-        if Field.ASSIGNEE in merged.pull and Field.ASSIGNEE in local.notes:
+        taken = Field.ASSIGNEE in merged.pull and Field.ASSIGNEE not in notes and task.deleted_at is None
+        if taken and Field.ASSIGNEE in local.notes:
             # The body names the owner before, who had no login.
             link.desired_version += 1
             link.due_at = link.due_at or now

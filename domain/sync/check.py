@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from sqlmodel import col, select
@@ -10,18 +11,22 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.activity.record import Act
 from domain.database import AfterCommit, Database, transaction
-from domain.errors import FollowthroughError, NotFoundError
+from domain.errors import FollowthroughError, UnavailableError
 from domain.settings import Settings
-from domain.sync.breaker import note_answer
+from domain.sync.ask import asked
+from domain.sync.breaker import FAILURES, note_answer
 from domain.sync.findings import Aspect, Finding, about_hook, about_limit, about_project, about_sweeps, about_unseen_hook
+from domain.sync.pace import Pacer
+from domain.sync.retry_many import ACCESS_ERRORS, retry_links
 from domain.trackers.address import check_address
-from domain.trackers.change import add_project, change_tracker, lock_tracker
+from domain.trackers.change import add_project, change_tracker, find_tracker, lock_tracker
 from domain.trackers.contract import Adapter, Failure, Place, Project, TrackerError
 from domain.trackers.table import Tracker, TrackerProject, TrackerState
 
 MOST_PROJECTS = 50
 AT_ONCE = 4
 DEADLINE_SECONDS = 20.0
+WAIT = "wait; the sync goes on by itself"
 
 
 @dataclass(slots=True)
@@ -48,18 +53,17 @@ class Checking:
     act: Act
     ring: AfterCommit
     deadline_seconds: float = DEADLINE_SECONDS
+    pacer: Pacer = field(kw_only=True)
 
 
 async def check_tracker(checking: Checking, tracker_id: UUID) -> Checked:
     """Asks the tracker, for at most 50 projects and 20 seconds, and keeps what it says. A failure is a finding; raises NotFoundError."""
     async with transaction(checking.database) as session:
-        tracker = await session.get(Tracker, tracker_id)
-        if tracker is None:
-            raise NotFoundError(f"There is no tracker {tracker_id}.")
+        tracker = await find_tracker(session, tracker_id)
         query = select(TrackerProject).where(TrackerProject.tracker_id == tracker_id).order_by(col(TrackerProject.id))
         projects = list((await session.exec(query.limit(MOST_PROJECTS))).all())
     checked = Checked()
-    adapter = await _open(checking, tracker, checked)
+    adapter = None if _told_to_wait(tracker, at=checking.act.at) else await _open(checking, tracker, checked)
     if adapter is not None:
         try:
             await _ask(checking, tracker, adapter, projects=projects, checked=checked)
@@ -72,9 +76,16 @@ async def check_tracker(checking: Checking, tracker_id: UUID) -> Checked:
         async with transaction(checking.database, checking.ring) as session:
             await _keep(session, checking.act, tracker, account=checked.account)
         async with transaction(checking.database, checking.ring) as session:
-            for described in checked.described:
+            for described in sorted(checked.described, key=lambda project: project.remote_id):
                 await add_project(session, checking.act, tracker, described)
+        async with transaction(checking.database, checking.ring) as session:
+            await _retry(session, checking.act, projects=projects, described=checked.described)
     return checked
+
+
+def _told_to_wait(tracker: Tracker, *, at: datetime) -> bool:
+    """A tracker that asked for a pause gets it; one that only didn't answer may be tried by a person at any time."""
+    return tracker.blocked_until is not None and tracker.blocked_until > at and tracker.failures < FAILURES
 
 
 async def _open(checking: Checking, tracker: Tracker, checked: Checked) -> Adapter | None:
@@ -101,14 +112,18 @@ async def _ask(checking: Checking, tracker: Tracker, adapter: Adapter, *, projec
     found: dict[UUID, list[Finding]] = {}
     try:
         async with asyncio.timeout(checking.deadline_seconds):
-            checked.account = await adapter.identity()
+            async with asked(checking.pacer, tracker, adapter=adapter, patience_seconds=checking.deadline_seconds):
+                checked.account = await adapter.identity()
             async with asyncio.TaskGroup() as group:
                 for project in projects:
-                    group.create_task(_look(adapter, project, url=url, turns=turns, checked=checked, found=found))
+                    group.create_task(_look(checking, look, project, turns=turns, found=found))
     except TimeoutError:
         pass
     except TrackerError as error:
         checked.findings.append(_unanswered(error))
+        return
+    except UnavailableError as error:
+        checked.findings.append(Finding(Aspect.LIMIT, None, False, error.detail, WAIT))
         return
     checked.findings += _answered(tracker, checked.account, seconds=checking.deadline_seconds)
     for project in projects if checked.account is not None else ():
@@ -119,7 +134,7 @@ def _unanswered(error: TrackerError) -> Finding:
     if error.failure is Failure.AUTH:
         return Finding(Aspect.CREDENTIALS, None, False, error.text, "give new credentials (PATCH /v1/trackers/{id})")
     if error.failure is Failure.LIMITED:
-        return Finding(Aspect.LIMIT, None, False, error.text, "wait; the sync goes on by itself")
+        return Finding(Aspect.LIMIT, None, False, error.text, WAIT)
     fix = "see that the address is right, and that the tracker is up and can be reached from here"
     return Finding(Aspect.ADDRESS, None, False, error.text, fix)
 

@@ -56,6 +56,8 @@ async def create_issue(desk: Desk, claim: Claim) -> datetime | None:
             turn.refund()
             return None
         outcome = await _send(claim, sending)
+        if isinstance(outcome, TrackerError):
+            turn.limited(outcome)
     return await _note_outcome(desk, claim, sending, outcome)
 
 

@@ -3,10 +3,10 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,8 +20,9 @@ from domain.metrics import LIMITER_DENIED, LIMITER_WAIT
 from domain.sync.pace_buckets import IN_FLIGHT, buckets_of
 from domain.sync.pace_lane import Lane, OutOfPatienceError, in_time
 from domain.sync.pace_rows import ASK_AGAIN_SECONDS, RowPace
-from domain.sync.pace_shared import Asked, SharedPace
-from domain.trackers.contract import Cost, Pacing
+from domain.sync.pace_shared import TOLD_TO_WAIT, Asked, SharedPace
+from domain.sync.pace_told import ToldToWaitError, ToldWaits, Turn
+from domain.trackers.contract import Cost, Pacing, TrackerError
 from domain.trackers.table import Tracker
 
 # How long Redis is taken to be away after it didn't answer, so that not every call waits for its timeout.
@@ -39,18 +40,6 @@ class Paced(Exception):  # noqa: N818 - no error: the call is to be made later
         self.reason = reason
 
 
-@dataclass(slots=True)
-class Turn:
-    """A call that may be made now."""
-
-    waited_seconds: float
-    refunded: bool = False
-
-    def refund(self) -> None:
-        """Has the tokens given back at the end of the turn; to be called where nothing was sent."""
-        self.refunded = True
-
-
 class Pacer:
     """The limiter of one process, which shares the buckets of every tracker with all others through Redis.
 
@@ -66,6 +55,7 @@ class Pacer:
         self._numbers = itertools.count(1)
         self._lanes: dict[tuple[UUID, int], Lane] = {}
         self._closed: dict[tuple[UUID, Cost, bool], tuple[float, str]] = {}
+        self._told = ToldWaits()
         self._giving: set[asyncio.Task[None]] = set()
         self._away_until = 0.0
 
@@ -76,22 +66,28 @@ class Pacer:
         """Waits for a call's turn; raises Paced where that would take longer than the patience, and errors of the database.
 
         The slot is given back at the end, whatever happens. A background call gets in only while every bucket that it takes from is at
-        least half full and at most half of the slots are taken.
+        least half full and at most half of the slots are taken. Once the tracker has said that we are to wait, nobody does so here:
+        Paced comes at once. A TrackerError that passes through tells by itself; one that ends inside goes to `Turn.limited`.
         """
         began = time.monotonic()
         asked = self._asked(tracker, pacing, cost, background=background)
         lane = self._lane(tracker.id, pacing.in_flight)
         try:
-            await self._queue(asked, lane, cost, until=began + patience_seconds)
+            await self._wait(asked, lane, cost, until=began + patience_seconds)
         except Paced as paced:
             LIMITER_DENIED.labels(paced.reason).inc()
             raise
-        turn = Turn(time.monotonic() - began)
+        turn = Turn(time.monotonic() - began, partial(self.block, tracker.id))
         LIMITER_WAIT.labels(cost).observe(turn.waited_seconds)
         try:
             yield turn
+        except TrackerError as error:
+            turn.limited(error)
+            raise
         finally:
             await asyncio.shield(self._end(asked, lane, refunded=turn.refunded))
+            if turn.telling is not None:
+                await asyncio.shield(turn.telling)
 
     def _asked(self, tracker: Tracker, pacing: Pacing, cost: Cost, *, background: bool) -> Asked:
         return Asked(
@@ -100,6 +96,7 @@ class Pacer:
             holder=f"{self._name}:{next(self._numbers)}",
             slots=max(1, pacing.in_flight // 2) if background else pacing.in_flight,
             background=background,
+            known_at=tracker.updated_at.timestamp(),
         )
 
     def _lane(self, tracker_id: UUID, in_flight: int) -> Lane:
@@ -107,6 +104,13 @@ class Pacer:
         if lane is None:
             lane = self._lanes[tracker_id, in_flight] = Lane(in_flight)
         return lane
+
+    async def _wait(self, asked: Asked, lane: Lane, cost: Cost, *, until: float) -> None:
+        try:
+            async with self._told.waiting(asked):
+                await self._queue(asked, lane, cost, until=until)
+        except ToldToWaitError:
+            raise Paced(now_utc() + timedelta(seconds=self._told.seconds(asked)), TOLD_TO_WAIT) from None
 
     async def _queue(self, asked: Asked, lane: Lane, cost: Cost, *, until: float) -> None:
         """Lets one of a kind ask at a time, in order: the others would only ask in vain, and keep slots from those who need not wait."""
@@ -132,6 +136,9 @@ class Pacer:
             if wait <= 0:
                 self._closed.pop(key, None)
                 return
+            if reason == TOLD_TO_WAIT:
+                self._told.note(asked.tracker_id, seconds=wait, met_at=asked.known_at)
+                raise ToldToWaitError
             if reason != IN_FLIGHT:
                 self._closed[key] = (time.monotonic() + wait, reason)
             elif time.monotonic() + wait > until:
@@ -187,9 +194,12 @@ class Pacer:
 
     async def _give_owed(self) -> None:
         await asyncio.sleep(0)  # by then whoever waited has asked
+        await self._say(self._shared.give_owed)
+
+    async def _say(self, to_redis: Callable[[], Awaitable[None]]) -> None:
         try:
             if time.monotonic() >= self._away_until:
-                await self._shared.give_owed()
+                await to_redis()
         except (RedisError, OSError, TimeoutError) as error:
             self._lose(error)
 
@@ -211,6 +221,17 @@ class Pacer:
         self._giving.add(task)
         task.add_done_callback(self._giving.discard)
         return task
+
+    def block(self, tracker_id: UUID, until: datetime) -> asyncio.Task[None]:
+        """Has every call wait that was decided on before now: those of this process at once, those of others when they next ask Redis.
+
+        Gives the task that tells Redis. With Redis away others learn of it from the tracker's row alone.
+        """
+        now = now_utc()
+        seconds = (until - now).total_seconds()
+        self._told.note(tracker_id, seconds=seconds, met_at=now.timestamp())
+        telling = partial(self._shared.block, tracker_id, met_at=now.timestamp(), seconds=seconds)
+        return self._in_the_end(self._say(telling))
 
     def closed_until(self, tracker_id: UUID, cost: Cost, *, background: bool = False) -> float:
         """Gives the instant (`time.monotonic`) before which it is in vain to ask, by the last denial of this process; 0.0 for none."""
@@ -239,12 +260,12 @@ class Pacer:
 
     async def room(self, tracker: Tracker, pacing: Pacing, cost: Cost, *, background: bool = False) -> int:
         """Tells for how many such calls there are tokens now; slots don't count, as they change hands in a moment."""
-        if self.closed_until(tracker.id, cost, background=background) > time.monotonic():
-            return 0
         asked = self._asked(tracker, pacing, cost, background=background)
+        if self.closed_until(tracker.id, cost, background=background) > time.monotonic() or self._told.seconds(asked) > 0:
+            return 0
         if time.monotonic() >= self._away_until:
             try:
-                return asked.fitting(await self._shared.look(asked))
+                return await self._shared.room(asked)
             except (RedisError, OSError, TimeoutError) as error:
                 self._lose(error)
         wait, _ = await self._rows.look(tracker.id, asked.buckets)

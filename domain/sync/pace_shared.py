@@ -18,10 +18,13 @@ from domain.sync.pace_rows import read_level
 ASK_AGAIN_SECONDS = 0.05
 # How often Redis may forget what it has just been told, before the call has to wait.
 _FLUSHES = 3
+TOLD_TO_WAIT: Final = "told_to_wait"
 
-# KEYS: a hash of levels and the instants that they are of; the holders of slots by the instant at which they lose them.
-# ARGV: mode (take, look or give), holder, slots, seconds, the holders whose calls are over; then of each bucket its name, points, how
-# full it must be, rate, burst, and what Redis is told of its level ('' for nothing), which counts where it knows nothing or more.
+# KEYS: a hash of levels and the instants that they are of; the holders of slots by the instant at which they lose them; when the
+# tracker last said that we are to wait, for as long as we are to.
+# ARGV: mode (take, look or give), holder, slots, seconds, the holders whose calls are over, how new the caller's word of the tracker is;
+# then of each bucket its name, points, how full it must be, rate, burst, and what Redis is told of its level ('' for nothing), which
+# counts where it knows nothing or more.
 # Gives: what came of it, the seconds to wait, the bucket that is short; then the level of each bucket, or the names of those not known.
 _SCRIPT: Final = """
 local time = redis.call('TIME')
@@ -31,7 +34,11 @@ local names, points, levels, told, unknown = {}, {}, {}, {}, {}
 local wait, short = 0, ''
 if mode == 'give' then redis.call('ZREM', KEYS[2], holder) end
 for over in string.gmatch(ARGV[5], '%S+') do redis.call('ZREM', KEYS[2], over) end
-for i = 6, #ARGV, 6 do
+local met = redis.call('GET', KEYS[3])
+if met and mode ~= 'give' and tonumber(met) >= tonumber(ARGV[6]) then
+    return {'told', tostring(math.max(1, redis.call('PTTL', KEYS[3])) / 1000), ''}
+end
+for i = 7, #ARGV, 6 do
     local name, cost, need = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
     local rate, burst, seed = tonumber(ARGV[i + 3]), tonumber(ARGV[i + 4]), tonumber(ARGV[i + 5])
     local stored = redis.call('HMGET', KEYS[1], name, name .. ':at')
@@ -66,17 +73,25 @@ if granted then
 end
 return {granted and 'granted' or 'denied', tostring(wait), short, unpack(levels)}
 """
+# KEYS: when the tracker said that we are to wait. ARGV: that instant, the milliseconds; a longer wait stays.
+_BLOCK: Final = """
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A call that asks for its turn: `holder` names it among those in flight, `slots` is how many may be with it."""
+    """A call that asks for its turn: `holder` names it among those in flight, `slots` is how many may be with it.
+
+    `known_at` is when the tracker's row was last written that it was decided on, in seconds since 1970.
+    """
 
     tracker_id: UUID
     buckets: list[Bucket]
     holder: str
     slots: int
     background: bool
+    known_at: float
 
     def fitting(self, levels: list[float]) -> int:
         """Tells how many such calls there are tokens for; `levels` are those of the buckets, in their order."""
@@ -101,19 +116,28 @@ class SharedPace:
         self._redis = redis
         self._database = database
         self._script = redis.register_script(_SCRIPT)
+        self._block = redis.register_script(_BLOCK)
         self._seen: dict[tuple[UUID, str], tuple[float, float]] = {}
         self._owed: defaultdict[UUID, list[str]] = defaultdict(list)
         self._absences = 0
         self._settled: dict[tuple[UUID, str], int] = {}
 
     async def take(self, asked: Asked) -> tuple[float, str]:
-        """Takes all tokens and a slot (0.0 and an empty reason), or nothing: then the seconds to wait and the bucket that is short."""
+        """Takes all tokens and a slot (0.0 and an empty reason), or nothing: then the seconds to wait and the bucket that is short.
+
+        TOLD_TO_WAIT stands in for the bucket where the tracker has said so to any worker.
+        """
         wait, short, _ = await self._ask("take", asked)
         return wait, short
 
-    async def look(self, asked: Asked) -> list[float]:
-        """Tells how full the buckets are, taking nothing; empty where Redis forgets them quicker than they are told."""
-        return (await self._ask("look", asked))[2]
+    async def room(self, asked: Asked) -> int:
+        """Tells how many such calls there are tokens for, taking none; 0 also where Redis forgets the buckets quicker than it is told."""
+        _, short, levels = await self._ask("look", asked)
+        return 0 if short == TOLD_TO_WAIT else asked.fitting(levels)
+
+    async def block(self, tracker_id: UUID, *, met_at: float, seconds: float) -> None:
+        """Tells all workers that the tracker said at that time (seconds since 1970) that we are to wait for so many seconds from now."""
+        await self._block(keys=_keys(tracker_id)[2:], args=[met_at, max(1, math.ceil(seconds * 1000))])
 
     async def give_all(self, asked: Asked) -> None:
         """Gives slot and tokens back: nothing was sent."""
@@ -149,6 +173,8 @@ class SharedPace:
         told = await self._tell(asked, doubted)
         for _ in range(_FLUSHES):
             status, wait, short, *rest = await self._run(mode, asked, told)
+            if status == b"told":
+                return float(wait), TOLD_TO_WAIT, []
             if status != b"unknown":
                 self._remember(asked, list(map(float, rest)))
                 return float(wait), short.decode(), list(map(float, rest))
@@ -170,7 +196,7 @@ class SharedPace:
             needed = bucket.needed(background=asked.background)
             arguments += [bucket.name, bucket.points, needed, bucket.rate, bucket.burst, told.get(bucket.name, "")]
         with self._giving(asked.tracker_id) as over:
-            first: list[str | float] = [mode, asked.holder, asked.slots, self._slot_seconds, " ".join(over)]
+            first: list[str | float] = [mode, asked.holder, asked.slots, self._slot_seconds, " ".join(over), asked.known_at]
             answer: list[bytes] = await self._script(keys=_keys(asked.tracker_id), args=first + arguments)
         return answer
 
@@ -182,5 +208,5 @@ class SharedPace:
 
 
 def _keys(tracker_id: UUID) -> list[str]:
-    # The braces keep both on one node of a cluster.
-    return [f"pace:{{{tracker_id}}}", f"pace:{{{tracker_id}}}:slots"]
+    # The braces keep them on one node of a cluster.
+    return [f"pace:{{{tracker_id}}}", f"pace:{{{tracker_id}}}:slots", f"pace:{{{tracker_id}}}:told"]

@@ -87,6 +87,8 @@ async def _send(desk: Desk, claim: Claim, post: CommentPost) -> bool:
         attempt, text = written
         await reached(Step.AFTER_JOURNAL, OPERATION)
         sent = await _call(claim, post, text)
+        if isinstance(sent, TrackerError):
+            turn.limited(sent)
     await reached(Step.AFTER_RESPONSE, OPERATION)
     return await _note_outcome(desk, claim, post, attempt=attempt, sent=sent)
 

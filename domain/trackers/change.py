@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlmodel import col, func, select
@@ -11,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from domain.activity.record import Act, record
 from domain.bell import RECONCILE_LINK, after_commit
 from domain.columns import VersionedRow, touch
-from domain.errors import ConflictError, NotFoundError, pointer
+from domain.errors import ConflictError, InvalidError, NotFoundError, pointer
 from domain.trackers.contract import Project
 from domain.trackers.credentials import Vault, new_webhook_secret
 from domain.trackers.link import IssueLink, LinkState, wake_links
@@ -42,9 +43,14 @@ async def create_tracker(
 
 
 async def change_tracker(session: AsyncSession, act: Act, tracker: Tracker, changes: Mapping[str, Any]) -> None:
-    """Applies new columns' values; `state` is set back to ok by new credentials."""
+    """Applies new columns' values; `state` is set back to ok by new credentials.
+
+    Another host needs credentials of its own (InvalidError), and no task may have an issue at the old one (ConflictError).
+    """
     if "name" in changes:
         await _refuse_double_name(session, changes["name"], but=tracker.id)
+    if "base_url" in changes and _origin(changes["base_url"]) != _origin(tracker.base_url):
+        await _refuse_other_host(session, tracker, changes)
     values = dict(changes)
     if "credentials" in values:
         values |= {"state": TrackerState.OK, "state_reason": "", "blocked_until": None, "bot_account_id": None}
@@ -57,6 +63,25 @@ async def change_tracker(session: AsyncSession, act: Act, tracker: Tracker, chan
         record(session, act, "changed", subject=tracker, changes=shown)
     if tracker.state is TrackerState.OK and changed.keys() & {"state", "credentials", "base_url", "blocked_until"}:
         await wake_links(session, tracker.id, at=act.at)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    """Gives what RFC 6454 calls an origin: what may be told to one may not be told to another."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+
+
+async def _refuse_other_host(session: AsyncSession, tracker: Tracker, changes: Mapping[str, Any]) -> None:
+    if "credentials" not in changes:
+        detail = "give the credentials for the new host in the same request"
+        raise InvalidError("The credentials that are stored belong to another host.", pointer("/credentials", detail))
+    projects = select(TrackerProject.id).where(TrackerProject.tracker_id == tracker.id)
+    live = col(IssueLink.state).not_in((LinkState.GONE, LinkState.DETACHED))
+    query = select(func.count()).where(col(IssueLink.tracker_project_id).in_(projects), live)
+    count = (await session.exec(query)).one()
+    if count:
+        detail = "detach their links first, or connect the new host as a tracker of its own"
+        raise ConflictError(f"{count} tasks have an issue at the old host.", pointer("/base_url", detail))
 
 
 def rotate_webhook_secret(session: AsyncSession, act: Act, tracker: Tracker, vault: Vault) -> str:
@@ -75,6 +100,14 @@ async def _refuse_double_name(session: AsyncSession, name: str, *, but: UUID | N
         raise ConflictError("A tracker has this name already.", pointer("/name", "use another name"))
 
 
+async def find_tracker(session: AsyncSession, tracker_id: UUID) -> Tracker:
+    """Loads a tracker to look at it; raises NotFoundError."""
+    tracker = await session.get(Tracker, tracker_id)
+    if tracker is None:
+        raise NotFoundError(f"There is no tracker {tracker_id}.")
+    return tracker
+
+
 async def lock_tracker(session: AsyncSession, tracker_id: UUID) -> Tracker:
     """Loads a tracker for changing it, locked until the transaction ends; raises NotFoundError."""
     return await _lock(session, Tracker, tracker_id, "tracker")
@@ -86,7 +119,9 @@ async def lock_route(session: AsyncSession, route_id: UUID) -> Route:
 
 
 async def _lock(session: AsyncSession, table: type[R], row_id: UUID, noun: str) -> R:
-    row = (await session.exec(select(table).where(col(table.id) == row_id).with_for_update())).one_or_none()
+    # Rows that refer to it (webhooks, the ledger) are written meanwhile.
+    query = select(table).where(col(table.id) == row_id).with_for_update(key_share=True)
+    row = (await session.exec(query.execution_options(populate_existing=True))).one_or_none()
     if row is None:
         raise NotFoundError(f"There is no {noun} {row_id}.")
     return row
@@ -109,7 +144,7 @@ async def add_project(session: AsyncSession, act: Act, tracker: Tracker, project
     Links whose issue went to a place that wasn't known are due at once: it may be this one.
     """
     query = select(TrackerProject).where(TrackerProject.tracker_id == tracker.id, TrackerProject.remote_id == project.remote_id)
-    row = (await session.exec(query.with_for_update())).one_or_none()
+    row = (await session.exec(query.with_for_update(key_share=True))).one_or_none()
     details = {
         "issues_enabled": project.issues_enabled,
         "writable": project.writable,
@@ -148,7 +183,7 @@ async def _wake_moved(session: AsyncSession, tracker_id: UUID, *, at: datetime) 
 async def lock_project(session: AsyncSession, tracker_id: UUID, project_id: UUID) -> TrackerProject:
     """Loads a project of a tracker for changing it, locked until the transaction ends; raises NotFoundError."""
     query = select(TrackerProject).where(TrackerProject.id == project_id, TrackerProject.tracker_id == tracker_id)
-    row = (await session.exec(query.with_for_update())).one_or_none()
+    row = (await session.exec(query.with_for_update(key_share=True))).one_or_none()
     if row is None:
         raise NotFoundError(f"There is no project {project_id} in this tracker.")
     return row

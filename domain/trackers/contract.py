@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
 from uuid import UUID
 
+from domain.errors import TellableError
+
 FieldValue: TypeAlias = str | list[str] | None
 
 
@@ -241,7 +243,7 @@ class Failure(StrEnum):
     AUTH = "auth"
 
 
-class TrackerError(Exception):
+class TrackerError(TellableError):
     """A call that failed, classified.
 
     `text` is for a person and holds no secret and no issue text; `retry_at` is when a limit ends; `calls` counts HTTP requests

@@ -12,6 +12,14 @@ from domain.trackers.github_limit import is_limit, limited
 _FIELD = re.compile(r"[A-Za-z_.]{1,40}")
 _PERMISSIONS = re.compile(r"[a-z_=,; ]{1,200}")
 _NO_HOOKS = "The webhook can't be looked at: the credentials lack the repository's webhook permission. Grant it, or leave it be."
+_NOT_INSTALLED = (
+    "The GitHub App isn't installed there (any more): install it for the repository's owner, with access to the repository, "
+    "then have the tracker checked (POST /v1/trackers/{id}/check)."
+)
+_SUSPENDED = (
+    "The GitHub App's installation is suspended: have the repository's owner unsuspend it, "
+    "then have the tracker checked (POST /v1/trackers/{id}/check)."
+)
 _CREDENTIALS = "GitHub doesn't accept the credentials: give the tracker a new token, or the App's current private key."
 
 # GitHub's own names of what we write; `type` is no field of a task.
@@ -66,8 +74,7 @@ def _missing(call: Call, answer: Answer) -> TrackerError:
         text = f"The issue was deleted, or the account no longer sees it ({answer.status})."
         return answer.error(Failure.GONE, text, code="gone")
     if call is Call.ACCOUNT:
-        text = "The GitHub App isn't installed there any more: install it on the repository again."
-        return answer.error(Failure.AUTH, text, code="not_installed")
+        return answer.error(Failure.DEFINITE, _NOT_INSTALLED, code="not_installed")
     if call in (Call.HOOK, Call.REDELIVER):
         return answer.error(Failure.DEFINITE, _NO_HOOKS, code="forbidden")
     if answer.status == 410:
@@ -93,8 +100,7 @@ def _rejected(call: Call, answer: Answer) -> TrackerError:
 def _forbidden(call: Call, answer: Answer) -> TrackerError:
     """Returns the error for a 403 that is no limit; for most reasons GitHub has words, but no code."""
     if "suspended" in answer.message:
-        text = "The GitHub App's installation, or the account, is suspended: have it unsuspended in GitHub."
-        return answer.error(Failure.AUTH, text, code="suspended")
+        return _suspended(answer)
     if call.writes and "archived" in answer.message:
         text = f"GitHub won't {call}: the repository is archived. Unarchive it, or route its tasks elsewhere."
         return answer.error(Failure.DEFINITE, text, code="archived")
@@ -104,6 +110,27 @@ def _forbidden(call: Call, answer: Answer) -> TrackerError:
     if call in (Call.HOOK, Call.REDELIVER):
         return answer.error(Failure.DEFINITE, _NO_HOOKS, code="forbidden")
     return answer.error(Failure.DEFINITE, f"GitHub won't {call}: {_ban(answer.headers)}.", code="forbidden")
+
+
+def _suspended(answer: Answer) -> TrackerError:
+    """An installation concerns what one owner has; the account of a personal token concerns all."""
+    if "your account" in answer.message:
+        text = "The account of the token is suspended: have it unsuspended in GitHub, or give the tracker another token."
+        return answer.error(Failure.AUTH, text, code="account_suspended")
+    return answer.error(Failure.DEFINITE, _SUSPENDED, code="suspended")
+
+
+def token_rejected(error: TrackerError) -> TrackerError:
+    """Returns what a refused token of an installation's means: it ended early, as when the installation goes, and another may do."""
+    text = "GitHub no longer accepts the App's token for this repository: the next try fetches another one."
+    return TrackerError(
+        Failure.DEFINITE,
+        text,
+        code="token_rejected",
+        http_status=error.http_status,
+        request_id=error.request_id,
+        calls=error.calls,
+    )
 
 
 def _ban(headers: Mapping[str, str]) -> str:

@@ -80,7 +80,20 @@ class Line:
         return self.send_as(self._access.token_for(self._wire(), repository), ask)
 
     def send_as(self, token: str, ask: Ask) -> Answer:
-        """Sends a request with a token; an error counts all requests of its work."""
+        """Sends a request with one of `tokens`; an error counts all requests of its work."""
+        try:
+            return self._send(token, ask)
+        except TrackerError as error:
+            raise self._access.refused(token, error) from None
+
+    def send_as_app(self, ask: Ask) -> Answer:
+        """Sends a request about the App itself; a TrackerError (`forbidden`) where the credentials are no App's."""
+        token = self._access.app_token()
+        if token is None:
+            raise TrackerError(Failure.DEFINITE, "The credentials are no GitHub App's.", code="forbidden", calls=0)
+        return self._send(token, ask)
+
+    def _send(self, token: str, ask: Ask) -> Answer:
         if time.monotonic() > self._own.send_by:
             text = "Too many calls to GitHub were waiting, so this one was not sent."
             raise TrackerError(Failure.DEFINITE, text, code="busy", calls=self._own.sent)
@@ -88,8 +101,6 @@ class Line:
         try:
             answer = wire.send(ask, token)
         except TrackerError as error:
-            if error.failure is Failure.AUTH:
-                self._access.forget(token)
             self._own.sent += error.calls
             error.calls = self._own.sent
             raise

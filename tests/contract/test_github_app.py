@@ -41,7 +41,7 @@ async def test_app_fetches_another_token_when_one_expires_early(app: GitHubAdapt
     await steer.post("/tokens/expire", json={})
     with pytest.raises(TrackerError) as refused:
         await app.create(place, drafted())
-    assert (refused.value.failure, refused.value.http_status) == (Failure.AUTH, 401)
+    assert (refused.value.failure, refused.value.http_status) == (Failure.DEFINITE, 401)
     await app.create(place, drafted())
 
 
@@ -58,10 +58,10 @@ async def test_suspended_installation_is_told(app: GitHubAdapter, steer: httpx.A
     await steer.post("/installations/suspended", json={"state": "suspended"})
     with pytest.raises(TrackerError) as refused:
         await app.create(place, drafted())
-    assert (refused.value.failure, refused.value.http_status, refused.value.code) == (Failure.AUTH, 403, "suspended")
+    assert (refused.value.failure, refused.value.http_status, refused.value.code) == (Failure.DEFINITE, 403, "suspended")
     with pytest.raises(TrackerError) as refused:  # the token was forgotten, and there is no other
         await app.create(place, drafted())
-    assert (refused.value.failure, refused.value.http_status, refused.value.code) == (Failure.AUTH, 403, "suspended")
+    assert (refused.value.failure, refused.value.http_status, refused.value.code) == (Failure.DEFINITE, 403, "suspended")
 
 
 async def test_removed_installation_is_told(app: GitHubAdapter, proxy: Proxy, steer: httpx.AsyncClient) -> None:
@@ -72,7 +72,7 @@ async def test_removed_installation_is_told(app: GitHubAdapter, proxy: Proxy, st
         await app.create(place, drafted())
     with pytest.raises(TrackerError) as refused:
         await app.create(place, drafted())
-    assert (refused.value.failure, refused.value.code) == (Failure.AUTH, "not_installed")
+    assert (refused.value.failure, refused.value.code) == (Failure.DEFINITE, "not_installed")
     with adapting(proxy) as another, pytest.raises(TrackerError) as refused:  # which has to ask where it is installed
         await another.describe("removed/shop")
-    assert (refused.value.failure, refused.value.code) == (Failure.AUTH, "not_installed")
+    assert (refused.value.failure, refused.value.code) == (Failure.DEFINITE, "not_installed")

@@ -15,6 +15,13 @@ from sandbox.postgres import psql
 from tests.journeys.product import TOKEN, Document, Product
 
 WRONG_TOKEN = f"ghp_refused{uuid4().hex}"
+# Refuses a row in both ways in which PostgreSQL may quote its words: a constraint shows the row, a trigger says what it likes.
+REFUSE = """
+    ALTER TABLE tasks ADD CONSTRAINT no_bad_words CHECK (title NOT LIKE 'Refused%') NOT VALID;
+    CREATE FUNCTION complain() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'No room for %.', NEW.title; END $$;
+    CREATE TRIGGER complain BEFORE UPDATE ON tasks FOR EACH ROW WHEN (NEW.title LIKE 'Complained%') EXECUTE FUNCTION complain();
+"""
+ALLOW = "ALTER TABLE tasks DROP CONSTRAINT no_bad_words; DROP TRIGGER complain ON tasks; DROP FUNCTION complain;"
 # Tables whose texts come from the sync; an issue's own words belong elsewhere.
 LEDGER = """
     SELECT to_jsonb(attempt)::text FROM sync_attempts attempt
@@ -77,6 +84,7 @@ class Run:
         self._fail_at_tracker(task)
         self._refuse_token(tracker, task)
         self._break_rules(tracker, task)
+        self._break_database()
         worker.send_signal(signal.SIGKILL)
         worker.wait()
         self._lose_worker()
@@ -153,6 +161,25 @@ class Run:
         ask("POST", "/v1/trackers", json={"name": "x", "credentials": {"private_key": key}})
         ask("POST", "/v1/trackers", json={"name": "x", "credentials": {"token": [WRONG_TOKEN]}})
         ask("POST", "/v1/trackers", json={"name": "x", "credentials": {"token": WRONG_TOKEN}, "base_url": "ftp://nowhere"})
+
+    def _break_database(self) -> None:
+        """What the database refuses, in a request and in a job, with the words of a task in its complaint."""
+        word, database_url = self.words.text, self.product.environment["DATABASE_URL"]
+        task = self.product.call("POST", "/v1/tasks", json={"title": word("Welcome")})["id"]
+        number = int(self.product.wait_for_link(task)["key"].rpartition("#")[2])
+        psql(database_url, REFUSE)
+        for name in ("RefusedRequest", "ComplainedRequest"):
+            self.product.client.request("PATCH", f"/v1/tasks/{task}", json={"title": word(name)})
+        self.product.edit_as_human(number, title=word("RefusedJob"))
+        self.product.wait_until(lambda: self._has_failed("23514"))
+        self.product.edit_as_human(number, title=word("ComplainedJob"))
+        self.product.wait_until(lambda: self._has_failed("P0001"))
+        psql(database_url, ALLOW)
+        self.product.wait_for_task(task, lambda found: bool(found["title"] == word("ComplainedJob")))
+        self.product.wait_for_link(task)
+
+    def _has_failed(self, code: str) -> bool:
+        return any("reconcile_failed" in line and f"sqlstate={code}" in line for line in self.logs().splitlines())
 
     def _lose_worker(self) -> None:
         self.product.order_fault(operation="create_issue", action="hang_after_commit", seconds=60)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -14,9 +15,12 @@ from domain.activity.table import ActorKind
 from domain.columns import now_utc
 from domain.database import transaction
 from domain.sync.check import Checking, check_tracker
+from domain.sync.reconcile import reconcile
 from domain.sync.table import Operation
+from domain.tasks.create import NewTask, create_task
+from domain.trackers.change import add_project
 from domain.trackers.connect import connect
-from domain.trackers.link import LinkState
+from domain.trackers.link import IssueLink, LinkState, open_link
 from domain.trackers.table import TrackerState
 from sandbox.github_process import RunningGithub, start_github
 from tests.faults import meeting as stage
@@ -83,24 +87,76 @@ async def test_revoked_token_leaves_a_new_task_pending_and_no_issue_in_doubt(pen
     assert len(await pending.issues()) == 1
 
 
-@pytest.mark.parametrize("state", ["suspended", "removed"])
-async def test_installation_that_goes_and_comes_back_loses_nothing(pending: Encounter, private_key: rsa.RSAPrivateKey, state: str) -> None:
+async def become_app(pending: Encounter, private_key: rsa.RSAPrivateKey) -> None:
+    """Give the tracker the App's credentials, and make the issue with them."""
     pem = private_key.private_bytes(*PKCS8).decode()
-    sealed = pending.scene.desk.vault.seal_json({"app_id": str(APP_ID), "private_key": pem})
-    await pending.set_tracker(credentials=sealed)
+    await pending.set_tracker(credentials=pending.scene.desk.vault.seal_json({"app_id": str(APP_ID), "private_key": pem}))
     await pending.open()
+
+
+async def set_installation(pending: Encounter, state: str) -> None:
+    """Have the owner remove, suspend or bring back the App's installation, which ends its tokens."""
     owner = pending.github.repository.partition("/")[0]
     await pending.steer(f"/installations/{owner}", {"state": state})
     await pending.steer("/tokens/expire", {})
+
+
+async def add_elsewhere(pending: Encounter) -> UUID:
+    """Make a task that goes to a repository of another owner's, and give its link."""
+    tracker, act, name = await pending.tracker(), pending.scene.act, f"org-{uuid4().hex[:8]}/other"
+    await pending.steer("/repositories", {"full_name": name})
+    described = await (await pending.scene.desk.adapter(tracker)).describe(name)
+    async with transaction(pending.scene.desk.database) as session:
+        project, _ = await add_project(session, act, tracker, described)
+        task = await create_task(session, act, NewTask("Elsewhere"))
+        await session.flush()
+        link = open_link(session, task_id=task.id, tracker_project_id=project.id, label_prefix="ft/", at=now_utc())
+        return link.id
+
+
+@pytest.mark.parametrize(("state", "code"), [("suspended", "suspended"), ("removed", "not_installed")])
+async def test_installation_that_goes_and_comes_back_loses_nothing(
+    pending: Encounter, private_key: rsa.RSAPrivateKey, state: str, code: str
+) -> None:
+    await become_app(pending, private_key)
+    await set_installation(pending, state)
     await pending.change(title="Ours")
-    link = await pending.settle()
-    assert link.state is LinkState.LINKED
-    assert (await pending.tracker()).state is TrackerState.AUTH_FAILED
-    assert link.error_count == 1
-    await pending.steer(f"/installations/{owner}", {"state": "active"})
+    first = await pending.settle()
+    assert (first.state, first.error_code) == (LinkState.LINKED, "token_rejected")
+    link = await pending.look()
+    assert (link.state, link.error_code, link.error_count) == (LinkState.NEEDS_ATTENTION, code, 1)
+    assert (await pending.tracker()).state is TrackerState.OK
+    await set_installation(pending, "active")
     assert await check(pending)
     link = await pending.settle()
     assert (link.state, link.error_code, (await pending.issue())["title"]) == (LinkState.LINKED, None, "Ours")
+
+
+async def test_one_owner_that_removes_the_app_stops_no_other(pending: Encounter, private_key: rsa.RSAPrivateKey) -> None:
+    await become_app(pending, private_key)
+    other = await add_elsewhere(pending)
+    await set_installation(pending, "removed")
+    await pending.change(title="Ours")
+    for _ in range(2):
+        await pending.look()
+        await pending.sweep()
+    await reconcile(pending.scene.desk, other)  # in vain: the sandbox ended all tokens
+    async with transaction(pending.scene.desk.database) as session:
+        (await session.get_one(IssueLink, other)).due_at = now_utc()
+    await reconcile(pending.scene.desk, other)
+    links = {link.id: link for link in await pending.links()}
+    assert (links[other].state, links[other].error_code) == (LinkState.LINKED, None)
+    assert (links[pending.scene.link.id].state, (await pending.tracker()).state) == (LinkState.NEEDS_ATTENTION, TrackerState.OK)
+
+
+async def test_token_that_ends_early_delays_only_that_call(pending: Encounter, private_key: rsa.RSAPrivateKey) -> None:
+    await become_app(pending, private_key)
+    await pending.steer("/tokens/expire", {})
+    await pending.change(title="Ours")
+    link = await pending.settle()
+    assert (link.state, link.error_code, (await pending.tracker()).state) == (LinkState.LINKED, "token_rejected", TrackerState.OK)
+    link = await pending.look()
+    assert (link.error_code, (await pending.issue())["title"]) == (None, "Ours")
 
 
 async def test_labels_dropped_without_push_access_are_shown_and_come_back_with_it(pending: Encounter) -> None:

@@ -216,3 +216,16 @@ async def test_owner_who_can_not_be_assigned_drives_nobody_away(meeting: Encount
         await meeting.change(title=f"Edit {number}")
         await meeting.settle()
     assert logins(await meeting.issue()) == ["cy"]
+
+
+async def test_owner_without_a_login_and_a_stranger_there_come_to_rest(meeting: Encounter) -> None:
+    await meeting.change(owner_id=(await meeting.person("bo@example.com")).id)
+    await meeting.settle()
+    await meeting.tick()
+    await meeting.edit(assignees=["octo-dev"])
+    await meeting.look()
+    link, attempts = await meeting.settle(), len(await meeting.attempts())
+    await meeting.look()
+    link = await meeting.settle()
+    assert (link.due_at, link.desired_version - link.pushed_version, len(await meeting.attempts())) == (None, 0, attempts)
+    assert (await meeting.task()).owner_id == (await meeting.person("bo@example.com")).id

@@ -1,5 +1,6 @@
 """Whatever happens, no secret gets out, and no word of an issue gets into logs, metrics, problem documents or the ledger."""
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -63,6 +64,18 @@ def test_no_secret_and_no_text_is_in_the_logs(run: Run) -> None:
     assert "reconciling" in lines
     assert traces(run.words.secrets | run.words.texts, lines) == []
     assert INSTALLATION_TOKEN.findall(lines) == []
+
+
+def test_complaints_of_the_database_are_in_the_logs_without_the_words_that_they_quote(run: Run) -> None:
+    lines = [json.loads(line) for line in run.logs().splitlines() if '"exception"' in line]
+    told = {line["event"]: "" for line in lines}
+    for line in lines:
+        told[line["event"]] += line["exception"]
+    for event, code in (("reconcile_failed", "sqlstate=23514 constraint_name=no_bad_words"), ("unexpected_error", "sqlstate=P0001")):
+        assert code in told[event]
+    assert "sqlstate=P0001" in told["reconcile_failed"]
+    assert '"constraint":"no_bad_words"' in run.logs()
+    assert "DETAIL" not in run.logs()
 
 
 def test_no_secret_and_no_text_is_in_the_metrics(run: Run) -> None:

@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from domain.trackers.contract import Draft, Failure, Field, Place, TrackerError
 from domain.trackers.github import GitHubAdapter
 from sandbox.github_process import RunningGithub, start_github
+from tests.domain.trackers.app_script import app_of, issued, pem_of
+from tests.domain.trackers.github_script import asked, issue_document
 from tests.domain.trackers.loopback import answering, hanging_up, serving
 
 APP_ID = 4711
@@ -27,7 +29,7 @@ def private_key() -> rsa.RSAPrivateKey:
 
 @pytest.fixture(scope="module")
 def pem(private_key: rsa.RSAPrivateKey) -> str:
-    return private_key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+    return pem_of(private_key)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +89,7 @@ async def test_token_is_renewed_five_minutes_before_its_end(adapter: GitHubAdapt
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=56), tick=True), pytest.raises(TrackerError) as caught:
         await adapter.describe(place)
     assert await token_calls(github) == 1  # in vain: the sandbox's clock stands where it was
-    assert caught.value.failure is Failure.AUTH
+    assert (caught.value.failure, caught.value.code) == (Failure.AUTH, "bad_credentials")
 
 
 async def test_unusable_key_is_told(github: RunningGithub) -> None:
@@ -113,7 +115,8 @@ async def test_missing_installation_is_told(github: RunningGithub, pem: str) -> 
     with pytest.raises(TrackerError) as caught:
         await adapter.describe(github.repository)
     adapter.close()
-    assert (caught.value.failure, caught.value.code) == (Failure.AUTH, "not_installed")
+    assert (caught.value.failure, caught.value.code) == (Failure.DEFINITE, "not_installed")
+    assert "install it for the repository's owner" in caught.value.text
 
 
 async def test_create_without_a_token_took_no_effect(pem: str) -> None:
@@ -127,16 +130,54 @@ async def test_create_without_a_token_took_no_effect(pem: str) -> None:
         assert (caught.value.failure, caught.value.code) == (Failure.DEFINITE, "unavailable")
 
 
-async def test_token_that_is_refused_is_fetched_anew(pem: str) -> None:
-    token = {"token": "ghs_1", "expires_at": (datetime.now(UTC) + timedelta(hours=1)).isoformat()}
-    renewed = token | {"token": "ghs_2"}
-    repository = {"id": 42, "full_name": "o/r", "html_url": "https://github.com/o/r"}
-    script = [answering(201, token), answering(401), answering(201, renewed), answering(200, repository)]
-    with serving(*script) as server:
-        credentials = {"app_id": "1", "private_key": pem, "installation_id": "5"}
-        adapter = GitHubAdapter(base_url=f"http://127.0.0.1:{server.port}", credentials=credentials, timeout_seconds=2)
-        with pytest.raises(TrackerError):
+REPOSITORY = {"id": 42, "full_name": "o/r", "html_url": "https://github.com/o/r"}
+
+
+async def test_token_that_is_refused_is_fetched_anew_and_nothing_stops(pem: str) -> None:
+    script = [issued("ghs_1"), answering(401), issued("ghs_2"), answering(200, REPOSITORY)]
+    with app_of(pem, *script, installation="5") as (adapter, server):
+        with pytest.raises(TrackerError) as caught:
             await adapter.describe("42")
+        assert (caught.value.failure, caught.value.code) == (Failure.DEFINITE, "token_rejected")
+        assert (caught.value.calls, caught.value.http_status) == (1, 401)
         assert (await adapter.describe("42")).key == "o/r"
-        adapter.close()
     assert b"Bearer ghs_2" in server.requests[-1]
+
+
+async def test_refused_key_of_the_app_concerns_all(pem: str) -> None:
+    with app_of(pem, answering(401), installation="5") as (adapter, _), pytest.raises(TrackerError) as caught:
+        await adapter.describe("42")
+    assert (caught.value.failure, caught.value.code) == (Failure.AUTH, "bad_credentials")
+
+
+async def test_app_that_was_installed_anew_is_found_with_the_same_call(pem: str) -> None:
+    short = timedelta(minutes=4)
+    issue = answering(200, issue_document())
+    first = [answering(200, {"id": 9}), issued("ghs_1", short), issue]
+    script = [*first, answering(404), answering(200, {"id": 10}), issued("ghs_2"), issue]
+    with app_of(pem, *script) as (adapter, server):
+        for _ in range(2):
+            assert await adapter.fetch(Place("42", "ft/"), "12") is not None
+    assert asked(server)[3:6] == [
+        "POST /app/installations/9/access_tokens",
+        "GET /repositories/42/installation",
+        "POST /app/installations/10/access_tokens",
+    ]
+    assert b"Bearer ghs_2" in server.requests[-1]
+
+
+async def test_installation_that_is_still_missing_is_looked_up_once(pem: str) -> None:
+    found = answering(200, {"id": 9})
+    with app_of(pem, found, answering(404), found) as (adapter, server), pytest.raises(TrackerError) as caught:
+        await adapter.fetch(Place("42", "ft/"), "12")
+    assert (caught.value.failure, caught.value.code, len(server.requests)) == (Failure.DEFINITE, "not_installed", 3)
+
+
+async def test_create_through_a_missing_installation_took_no_effect(pem: str) -> None:
+    for answer, code in (
+        (answering(404), "not_installed"),
+        (answering(403, {"message": "This installation has been suspended"}), "suspended"),
+    ):
+        with app_of(pem, answer, installation="5") as (adapter, _), pytest.raises(TrackerError) as caught:
+            await adapter.create(Place("42", "ft/"), Draft(uuid4(), {Field.TITLE: "Rotate the key"}))
+        assert (caught.value.failure, caught.value.code) == (Failure.DEFINITE, code)

@@ -72,7 +72,7 @@ async def test_comments_of_a_missing_issue_are_gone(operation: object, status: i
     [
         ("Unable to create comment because issue is locked.", Failure.DEFINITE, "locked"),
         ("Repository was archived so is read-only.", Failure.DEFINITE, "archived"),
-        ("This installation has been suspended", Failure.AUTH, "suspended"),
+        ("This installation has been suspended", Failure.DEFINITE, "suspended"),
         ("Resource not accessible by integration", Failure.DEFINITE, "forbidden"),
         ("You have exceeded a secondary rate limit", Failure.LIMITED, "rate_limited"),
     ],

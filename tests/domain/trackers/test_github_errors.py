@@ -86,6 +86,13 @@ async def test_status_says_what_failed(operation: str, status: int, failure: Fai
     assert (error.failure, error.code, error.retry_at) == (failure, code, None)
 
 
+async def test_suspended_account_concerns_all_and_a_suspended_installation_one_owner() -> None:
+    error = await failure_of("create", 403, {"message": "Sorry. Your account was suspended."})
+    assert (error.failure, error.code) == (Failure.AUTH, "account_suspended")
+    error = await failure_of("create", 403, {"message": "This installation has been suspended"})
+    assert (error.failure, error.code) == (Failure.DEFINITE, "suspended")
+
+
 async def test_forbidden_call_names_the_missing_permission() -> None:
     error = await failure_of("create", 403, {"message": "No"}, x_accepted_github_permissions="issues=write")
     assert "issues=write" in error.text

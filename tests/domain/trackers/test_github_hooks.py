@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from domain.trackers.contract import Failure, HookReport, Place, TrackerError
+from tests.domain.trackers.app_script import app_of, issued, pem_of
 from tests.domain.trackers.github_script import asked, scripted
-from tests.domain.trackers.loopback import answering
+from tests.domain.trackers.loopback import Behaviour, answering
 
 PLACE = Place("42", "ft/")
 URL = "https://followthrough.example/webhooks/1"
@@ -88,3 +90,47 @@ async def test_nonsense_is_never_sent() -> None:
     with scripted(answering(202)) as (adapter, server), pytest.raises(TrackerError):
         await adapter.redeliver(PLACE, "7", "1/../../2")
     assert server.requests == []
+
+
+@pytest.fixture(scope="module")
+def pem() -> str:
+    return pem_of(rsa.generate_private_key(65_537, 2048))
+
+
+async def test_webhook_of_the_app_itself_is_looked_at(pem: str) -> None:
+    rows = [
+        delivery(5, "made-good", 200) | {"repository_id": 42},
+        delivery(4, "failed", 502) | {"repository_id": 42},
+        delivery(3, "made-good", 0) | {"repository_id": 42},
+        delivery(2, "of another repository", 502) | {"repository_id": 43},
+        delivery(1, "of none", 502) | {"repository_id": None},
+    ]
+    app = {"slug": "followthrough", "events": ["issues", "issue_comment"]}
+    script = [answering(200, {"url": URL, "content_type": "json"}), answering(200, app), answering(200, rows), answering(202, {})]
+    with app_of(pem, *script) as (adapter, server):
+        report = await adapter.inspect_hook(PLACE, URL)
+        await adapter.redeliver(PLACE, str(report.id), report.failed[0].id)
+    assert (report.id, report.active, report.events) == ("app", True, ("issues", "issue_comment"))
+    assert [each.guid for each in report.failed] == ["failed"]
+    assert asked(server) == [
+        "GET /app/hook/config",
+        "GET /app",
+        "GET /app/hook/deliveries?per_page=100",
+        "POST /app/hook/deliveries/4/attempts",
+    ]
+
+
+@pytest.mark.parametrize("answer", [answering(404), answering(200, {"url": "https://ci.example"}), answering(200, {})])
+async def test_app_without_a_webhook_to_us_may_have_one_of_the_repository(pem: str, answer: Behaviour) -> None:
+    script = [answer, answering(200, {"id": 9}), issued("ghs_1"), answering(200, [HOOK]), answering(200, [])]
+    with app_of(pem, *script) as (adapter, _):
+        assert (await adapter.inspect_hook(PLACE, URL)).id == "7"
+
+
+async def test_deliveries_of_the_app_need_an_app_and_a_number(pem: str) -> None:
+    with scripted(answering(202)) as (adapter, server), pytest.raises(TrackerError) as caught:
+        await adapter.redeliver(PLACE, "app", "1")
+    assert (caught.value.failure, caught.value.code, server.requests) == (Failure.DEFINITE, "forbidden", [])
+    with app_of(pem, answering(202)) as (app, server), pytest.raises(TrackerError) as caught:
+        await app.redeliver(PLACE, "app", "1/../../2")
+    assert (caught.value.code, server.requests) == ("invalid", [])
