@@ -20,7 +20,8 @@ from domain.errors import InvalidError, pointer
 from domain.people.find import team_by_slug
 from domain.postmortems.search import POSTMORTEMS
 from domain.reading import read_one
-from domain.sync.backfill import Action, Office, Plan, Wish, plan_backfill
+from domain.sync.backfill import Action, Office, Plan, plan_backfill
+from domain.sync.choose_tasks import Wish
 from domain.sync.run_backfill import run_backfill
 from domain.tasks.table import TaskStatus
 from domain.trackers.connect import connect

@@ -1,15 +1,19 @@
 """An issue that exists already becomes a task's issue: found by its address, and linked as if it had been made for the task."""
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from sqlmodel import col, func, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.activity.record import Act, record
+from domain.columns import now_utc
 from domain.database import Database, transaction
 from domain.errors import ConflictError, FollowthroughError, ForbiddenError, InvalidError, UnavailableError, pointer
+from domain.sync.ask import asked, refuse_resting
 from domain.sync.merge import OPEN
+from domain.sync.pace import Pacer
 from domain.sync.remote import keep_remote
 from domain.tasks.table import Task
 from domain.trackers.address import check_address
@@ -19,6 +23,7 @@ from domain.trackers.link import IssueLink, LinkState, open_link
 from domain.trackers.table import Tracker, TrackerProject
 
 MOST_PAGES = 20
+LIST_PATIENCE_SECONDS = 20.0
 Connect = Callable[[Tracker], Adapter]
 ENDED = (LinkState.GONE, LinkState.DETACHED)
 
@@ -31,6 +36,7 @@ class Search:
     project: TrackerProject
     place: Place
     adapter: Adapter
+    pacer: Pacer
     taken: set[str]
 
 
@@ -43,10 +49,23 @@ class Found:
     label_prefix: str
 
 
-async def find_issue(database: Database, url: str, *, label_prefix: str, connect: Connect, allow_private: bool) -> Found:
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A tracker that may be asked, call by call."""
+
+    tracker: Tracker
+    adapter: Adapter
+    pacer: Pacer
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Waits for the turn of one read."""
+        return asked(self.pacer, self.tracker, adapter=self.adapter)
+
+
+async def find_issue(database: Database, url: str, *, label_prefix: str, connect: Connect, allow_private: bool, pacer: Pacer) -> Found:
     """Finds the issue behind an address: one read of its tracker, with no transaction open meanwhile.
 
-    Raises InvalidError where there is none, ForbiddenError and UnavailableError where the tracker can't be asked.
+    Raises InvalidError where there is none, ForbiddenError, ConflictError and UnavailableError where the tracker can't be asked.
     """
     async with transaction(database) as session:
         trackers = (await session.exec(select(Tracker).order_by(col(Tracker.id)))).all()
@@ -57,8 +76,9 @@ async def find_issue(database: Database, url: str, *, label_prefix: str, connect
         try:
             where = await _locate(adapter, url)
             if where is not None:
+                refuse_resting(tracker, at=now_utc())
                 await _refuse_private(tracker, allow_private=allow_private)
-                return await _fetch(database, tracker, adapter, where=where, label_prefix=label_prefix)
+                return await _fetch(database, _Line(tracker, adapter, pacer), where=where, label_prefix=label_prefix)
         finally:
             adapter.close()
     raise InvalidError("This is no issue's address.", pointer("/url", "none of the connected trackers has this address"))
@@ -87,12 +107,13 @@ async def _refuse_private(tracker: Tracker, *, allow_private: bool) -> None:
         raise ConflictError(f"{tracker.name} can't be called: {error.detail}") from error
 
 
-async def _fetch(database: Database, tracker: Tracker, adapter: Adapter, *, where: tuple[str, str], label_prefix: str) -> Found:
+async def _fetch(database: Database, line: _Line, *, where: tuple[str, str], label_prefix: str) -> Found:
     key_or_id, remote_id = where
-    project = await _project(database, tracker, adapter, key_or_id)
+    project = await _project(database, line, key_or_id)
     place = Place(project.remote_id, label_prefix, project.details.get("native") or {})
     try:
-        issue = await adapter.fetch(place, remote_id)
+        async with line.turn():
+            issue = await line.adapter.fetch(place, remote_id)
     except TrackerError as error:
         raise explained(error, f"{key_or_id}#{remote_id}", at="/url") from error
     if issue is None:
@@ -100,20 +121,29 @@ async def _fetch(database: Database, tracker: Tracker, adapter: Adapter, *, wher
     return Found(project, issue, label_prefix)
 
 
-async def _project(database: Database, tracker: Tracker, adapter: Adapter, key_or_id: str) -> TrackerProject:
-    """Finds the project by the name in the address; where it was renamed, the tracker knows which one that is."""
-    project = await _known(database, tracker, key_or_id)
-    if project is not None:
-        return project
-    try:
-        described = await adapter.describe(key_or_id)
-    except TrackerError as error:
-        raise explained(error, key_or_id, at="/url") from error
-    project = await _known(database, tracker, described.remote_id)
+async def _project(database: Database, line: _Line, key_or_id: str) -> TrackerProject:
+    """Finds the project by the name in the address; where it was renamed, the tracker knows which one that is.
+
+    One that was not added and one that can't be seen or isn't there are refused alike: who may write tasks need not learn which it is.
+    """
+    project = await _known(database, line.tracker, key_or_id)
     if project is None:
-        hint = f"add {described.key} to the tracker first (POST /v1/trackers/{tracker.id}/projects)"
-        raise InvalidError(f"{described.key} is none of the projects of {tracker.name}.", pointer("/url", hint))
+        remote_id = await _remote_id(line, key_or_id)
+        project = await _known(database, line.tracker, remote_id) if remote_id is not None else None
+    if project is None:
+        hint = f"add {key_or_id} to the tracker first (POST /v1/trackers/{line.tracker.id}/projects)"
+        raise InvalidError(f"{key_or_id} is none of the projects of {line.tracker.name}.", pointer("/url", hint))
     return project
+
+
+async def _remote_id(line: _Line, key_or_id: str) -> str | None:
+    try:
+        async with line.turn():
+            return (await line.adapter.describe(key_or_id)).remote_id
+    except TrackerError as error:
+        if error.failure in {Failure.AUTH, Failure.LIMITED} or error.http_status is None or error.http_status >= 500:
+            raise explained(error, key_or_id, at="/url") from error
+        return None
 
 
 async def _known(database: Database, tracker: Tracker, key_or_id: str) -> TrackerProject | None:
@@ -176,14 +206,18 @@ async def open_issues(search: Search, *, allow_private: bool) -> tuple[list[Remo
 
     Raises ForbiddenError, ConflictError or UnavailableError: without the list an issue that is there would be made a second time.
     """
+    _refuse_resting(search)
     await _refuse_private(search.tracker, allow_private=allow_private)
     reader = WEBHOOK_READERS[search.tracker.kind]
     found: list[RemoteIssue] = []
     for number in range(1, MOST_PAGES + 1):
         try:
-            page = await search.adapter.changed(search.place, since=None, page=number)
+            async with asked(search.pacer, search.tracker, adapter=search.adapter, patience_seconds=LIST_PATIENCE_SECONDS):
+                page = await search.adapter.changed(search.place, since=None, page=number)
         except TrackerError as error:
             raise _unlisted(error, search.project.key) from error
+        except UnavailableError as error:
+            raise UnavailableError(_unlisted_text(error.detail, search.project.key)) from error
         for swept in page.issues if page else ():
             issue = reader.reread("sweep", swept.payload, place=search.place) if swept.marker is None else None
             if issue is not None and issue.fields.get(Field.STATUS) == OPEN and issue.remote_id not in search.taken:
@@ -193,8 +227,19 @@ async def open_issues(search: Search, *, allow_private: bool) -> tuple[list[Remo
     return found, False
 
 
+def _refuse_resting(search: Search) -> None:
+    try:
+        refuse_resting(search.tracker, at=now_utc())
+    except (ConflictError, UnavailableError) as error:
+        raise type(error)(_unlisted_text(error.detail, search.project.key)) from error
+
+
+def _unlisted_text(why: str, key: str) -> str:
+    return f"The issues of {key} can't be listed: {why} Nothing was changed; adopt_same_title=false goes without the list."
+
+
 def _unlisted(error: TrackerError, key: str) -> FollowthroughError:
-    text = f"The issues of {key} can't be listed: {error.text} Nothing was changed; adopt_same_title=false goes without the list."
+    text = _unlisted_text(error.text, key)
     if error.failure is Failure.AUTH:
         return ForbiddenError(text)
     return ConflictError(text) if error.http_status in {404, 410} else UnavailableError(text)

@@ -11,19 +11,23 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.database import Database, transaction
+from domain.errors import UnavailableError
 from domain.settings import Settings
 from domain.sync.adopt import ENDED, MOST_PAGES, Connect, Found, Search, open_issues
+from domain.sync.choose_tasks import Wish, choose_tasks
 from domain.sync.claim import Claim
-from domain.sync.local import local_fields
+from domain.sync.local import local_fields_read
 from domain.sync.merge import canon
+from domain.sync.pace import Pacer
 from domain.sync.remote import from_json
-from domain.tasks.table import Task, TaskStatus
+from domain.tasks.table import Task
 from domain.trackers.contract import Adapter, Field, Fields, FieldValue, Place
 from domain.trackers.link import IssueLink, LinkState
 from domain.trackers.route import Facts, Route, matches
 from domain.trackers.table import Tracker, TrackerProject
 
 AT_ONCE = 4
+DEADLINE_SECONDS = 25.0
 
 
 class Action(StrEnum):
@@ -34,17 +38,6 @@ class Action(StrEnum):
     CHANGE = "change"
     UNROUTED = "unrouted"
     UNCHANGED = "unchanged"
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """Which tasks, at most how many of them (the oldest), and whether open issues with the same title become theirs."""
-
-    team_id: UUID | None = None
-    postmortem_id: UUID | None = None
-    status: tuple[TaskStatus, ...] = (TaskStatus.OPEN, TaskStatus.IN_PROGRESS, TaskStatus.BLOCKED)
-    adopt_same_title: bool = True
-    limit: int = 1000
 
 
 @dataclass(slots=True)
@@ -88,6 +81,8 @@ class Office:
     database: Database
     settings: Settings
     connect: Connect
+    pacer: Pacer
+    deadline_seconds: float = DEADLINE_SECONDS
 
 
 @dataclass(slots=True)
@@ -99,16 +94,29 @@ class _Stock:
     routes: list[Route]
     projects: dict[UUID, TrackerProject]
     trackers: dict[UUID, Tracker]
+    notes: list[str]
 
 
 async def plan_backfill(office: Office, wish: Wish) -> Plan:
     """Looks what a backfill would do; it stores nothing, and reads from trackers only where it looks for issues to adopt.
 
-    Raises UnavailableError, ForbiddenError or ConflictError where a tracker that must be asked can't be.
+    Raises UnavailableError, ForbiddenError or ConflictError where a tracker that must be asked can't be, or all takes too long.
     """
+    clock = asyncio.timeout(office.deadline_seconds)
+    try:
+        async with clock:
+            return await _plan(office, wish)
+    except TimeoutError as error:
+        if not clock.expired():
+            raise
+        text = "To look at all of that took too long: narrow it by team or postmortem, or switch adopt_same_title off."
+        raise UnavailableError(text) from error
+
+
+async def _plan(office: Office, wish: Wish) -> Plan:
     async with transaction(office.database) as session:
         stock = await _take_stock(session, wish)
-    plan = Plan([_step(stock, task) for task in stock.tasks])
+    plan = Plan([_step(stock, task) for task in stock.tasks], stock.notes)
     adapters = _open_all(office, plan, stock)
     try:
         await _compare(office, plan, stock, adapters=adapters)
@@ -122,19 +130,15 @@ async def plan_backfill(office: Office, wish: Wish) -> Plan:
 
 
 async def _take_stock(session: AsyncSession, wish: Wish) -> _Stock:
-    query = select(Task).where(col(Task.deleted_at).is_(None), col(Task.status).in_(wish.status))
-    if wish.team_id is not None:
-        query = query.where(Task.team_id == wish.team_id)
-    if wish.postmortem_id is not None:
-        query = query.where(Task.postmortem_id == wish.postmortem_id)
-    tasks = list((await session.exec(query.order_by(col(Task.id)).limit(wish.limit))).all())
     routes = list((await session.exec(select(Route).order_by(col(Route.position), col(Route.id)))).all())
+    tasks, left = await choose_tasks(session, wish, routes)
     return _Stock(
         tasks,
         await links_of(session, [task.id for task in tasks]),
         routes,
         {row.id: row for row in await session.exec(select(TrackerProject))},
         {row.id: row for row in await session.exec(select(Tracker))},
+        left,
     )
 
 
@@ -171,17 +175,16 @@ def _open_all(office: Office, plan: Plan, stock: _Stock) -> dict[UUID, Adapter]:
 
 async def _compare(office: Office, plan: Plan, stock: _Stock, *, adapters: dict[UUID, Adapter]) -> None:
     """Finds the linked tasks that their issues don't show as they are."""
-    async with transaction(office.database) as session:
-        for step in plan.steps:
-            if step.link is None or step.project is None or step.link.state is not LinkState.LINKED:
-                continue
-            # Rendering thousands of tasks must not keep other requests waiting.
-            await asyncio.sleep(0)
-            claim = _claim(stock, step.project, step.link, adapters[step.project.tracker_id])
-            local = await local_fields(session, claim, step.task, public_url=office.settings.public_url)
-            different = _different(step.link, local.fields)
-            if different:
-                step.action, step.reason = Action.CHANGE, f"the issue doesn't have the task's {', '.join(different)} yet"
+    for step in plan.steps:
+        if step.link is None or step.project is None or step.link.state is not LinkState.LINKED:
+            continue
+        # Rendering thousands of tasks must not keep other requests waiting, and no transaction is open meanwhile.
+        await asyncio.sleep(0)
+        claim = _claim(stock, step.project, step.link, adapters[step.project.tracker_id])
+        local = await local_fields_read(office.database, claim, step.task, public_url=office.settings.public_url)
+        different = _different(step.link, local.fields)
+        if different:
+            step.action, step.reason = Action.CHANGE, f"the issue doesn't have the task's {', '.join(different)} yet"
 
 
 def _claim(stock: _Stock, project: TrackerProject, link: IssueLink, adapter: Adapter) -> Claim:
@@ -209,7 +212,7 @@ async def _look_for_issues(office: Office, plan: Plan, stock: _Stock, *, adapter
         project = stock.projects[project_id]
         # Lists may leave native fields out; the sync reads an adopted issue as a whole before it merges anything.
         place = Place(project.remote_id, label_prefix)
-        search = Search(stock.trackers[project.tracker_id], project, place, adapters[project.tracker_id], taken[project_id])
+        search = Search(stock.trackers[project.tracker_id], project, place, adapters[project.tracker_id], office.pacer, taken[project_id])
         searches.append(_match(office, plan, search, steps=steps, turns=turns))
     # All come to their end before the adapters are closed.
     for error in await asyncio.gather(*searches, return_exceptions=True):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -66,7 +67,7 @@ async def check_tracker(checking: Checking, tracker_id: UUID) -> Checked:
     adapter = None if _told_to_wait(tracker, at=checking.act.at) else await _open(checking, tracker, checked)
     if adapter is not None:
         try:
-            await _ask(checking, tracker, adapter, projects=projects, checked=checked)
+            await _ask(_Visit(checking, tracker, adapter, checked), projects=projects)
         finally:
             adapter.close()
     checked.findings += about_limit(tracker, adapter, at=checking.act.at)
@@ -105,18 +106,32 @@ def _hints(error: FollowthroughError) -> str:
     return "; ".join(place.detail for place in error.places)
 
 
-async def _ask(checking: Checking, tracker: Tracker, adapter: Adapter, *, projects: list[TrackerProject], checked: Checked) -> None:
-    """Asks who we are, then after all projects, a few at once; what has no answer in time is a finding too."""
-    turns = asyncio.Semaphore(AT_ONCE)
-    url = f"{checking.settings.public_url}/webhooks/{tracker.id}"
-    found: dict[UUID, list[Finding]] = {}
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """Projects are looked at a few at once, and each call waits for its turn; `found` is by project."""
+
+    checking: Checking
+    tracker: Tracker
+    adapter: Adapter
+    checked: Checked
+    gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    found: dict[UUID, list[Finding]] = field(default_factory=dict)
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Waits for a call's turn for as long as the check may take."""
+        return asked(self.checking.pacer, self.tracker, adapter=self.adapter, patience_seconds=self.checking.deadline_seconds)
+
+
+async def _ask(visit: _Visit, *, projects: list[TrackerProject]) -> None:
+    """Asks who we are, then after all projects; what has no answer in time is a finding too."""
+    checked, seconds = visit.checked, visit.checking.deadline_seconds
     try:
-        async with asyncio.timeout(checking.deadline_seconds):
-            async with asked(checking.pacer, tracker, adapter=adapter, patience_seconds=checking.deadline_seconds):
-                checked.account = await adapter.identity()
+        async with asyncio.timeout(seconds):
+            async with visit.turn():
+                checked.account = await visit.adapter.identity()
             async with asyncio.TaskGroup() as group:
                 for project in projects:
-                    group.create_task(_look(checking, look, project, turns=turns, found=found))
+                    group.create_task(_look(visit, project))
     except TimeoutError:
         pass
     except TrackerError as error:
@@ -125,9 +140,9 @@ async def _ask(checking: Checking, tracker: Tracker, adapter: Adapter, *, projec
     except UnavailableError as error:
         checked.findings.append(Finding(Aspect.LIMIT, None, False, error.detail, WAIT))
         return
-    checked.findings += _answered(tracker, checked.account, seconds=checking.deadline_seconds)
+    checked.findings += _answered(visit.tracker, checked.account, seconds=seconds)
     for project in projects if checked.account is not None else ():
-        checked.findings += found.get(project.id) or [_late(project, checking.deadline_seconds)]
+        checked.findings += visit.found.get(project.id) or [_late(project, seconds)]
 
 
 def _unanswered(error: TrackerError) -> Finding:
@@ -152,26 +167,30 @@ def _late(project: TrackerProject, seconds: float) -> Finding:
     return Finding(Aspect.PROJECT, project.key, False, f"There was no answer within {seconds:.0f} seconds.", "check again later")
 
 
-async def _look(
-    adapter: Adapter, project: TrackerProject, *, url: str, turns: asyncio.Semaphore, checked: Checked, found: dict[UUID, list[Finding]]
-) -> None:
+async def _look(visit: _Visit, project: TrackerProject) -> None:
     """Looks at one project and its webhook."""
-    async with turns:
+    async with visit.gate:
         try:
-            described = await adapter.describe(project.remote_id)
+            async with visit.turn():
+                described = await visit.adapter.describe(project.remote_id)
+            visit.checked.described.append(described)
+            visit.found[project.id] = [*about_project(project, described), *await _look_at_hook(visit, project, described)]
         except TrackerError as error:
             fix = "see that it exists and that the account may see it"
-            found[project.id] = [Finding(Aspect.PROJECT, project.key, False, error.text, fix)]
-            return
-        checked.described.append(described)
-        place = Place(described.remote_id, "", described.native)
-        try:
-            report = await adapter.inspect_hook(place, url)
-        except TrackerError as error:
-            hook = [about_unseen_hook(project, error)]
-        else:
-            hook = list(about_hook(described.key, report, url=url))
-        found[project.id] = [*about_project(project, described), *hook]
+            visit.found[project.id] = [Finding(Aspect.PROJECT, project.key, False, error.text, fix)]
+        except UnavailableError as error:
+            visit.found[project.id] = [Finding(Aspect.LIMIT, project.key, False, error.detail, WAIT)]
+
+
+async def _look_at_hook(visit: _Visit, project: TrackerProject, described: Project) -> list[Finding]:
+    url = f"{visit.checking.settings.public_url}/webhooks/{visit.tracker.id}"
+    place = Place(described.remote_id, "", described.native)
+    try:
+        async with visit.turn():
+            report = await visit.adapter.inspect_hook(place, url)
+    except TrackerError as error:
+        return [about_unseen_hook(project, error)]
+    return list(about_hook(described.key, report, url=url))
 
 
 async def _keep(session: AsyncSession, act: Act, seen: Tracker, *, account: str) -> None:
@@ -184,3 +203,11 @@ async def _keep(session: AsyncSession, act: Act, seen: Tracker, *, account: str)
         changes |= {"state": TrackerState.OK, "state_reason": ""}
     await change_tracker(session, act, tracker, changes)
     await note_answer(session, tracker, at=act.at)
+
+
+async def _retry(session: AsyncSession, act: Act, *, projects: list[TrackerProject], described: list[Project]) -> None:
+    """Tries links again that a project kept from going on which can be worked with now."""
+    well = {project.remote_id for project in described if project.issues_enabled and project.writable}
+    ids = [project.id for project in projects if project.remote_id in well]
+    if ids:
+        await retry_links(session, act, error_codes=ACCESS_ERRORS, tracker_project_ids=ids)

@@ -178,3 +178,37 @@ async def test_link_goes_to_one_place(routed: World, body: dict[str, Any]) -> No
 async def test_task_that_is_not_there_adopts_nothing(routed: World) -> None:
     answer = await routed.writer.post(f"/v1/tasks/{NOBODY}/links", json={"url": "https://github.com/acme/shop/issues/1"})
     assert answer.status_code == 404
+
+
+async def test_links_with_one_error_are_tried_again_together(routed: World) -> None:
+    ids = [UUID((await new_task(routed, title=title))["links"][0]["id"]) for title in ("a", "b", "c")]
+    for link_id, code in zip(ids, ("archived", "archived", "invalid"), strict=True):
+        update = "UPDATE issue_links SET state = 'needs_attention', error_code = $2, error_text = '', error_since = now() WHERE id = $1"
+        await routed.sql.execute(update, link_id, code)
+    for body, expected in [
+        ({"error_code": "archived", "tracker_id": str(NOBODY)}, 0),
+        ({"error_code": "archived", "tracker_project_id": str(PROJECT_ID)}, 2),
+        ({"tracker_id": str(TRACKER_ID)}, 1),
+        ({"tracker_id": str(TRACKER_ID)}, 0),
+    ]:
+        answer = await routed.syncer.post("/v1/links/retry", json=body)
+        assert (answer.status_code, answer.json()) == (202, {"retried": expected}), body
+    assert await routed.sql.fetchval("SELECT count(*) FROM issue_links WHERE state = 'pending' AND error_code IS NULL") == 3
+    assert await routed.sql.fetchval("SELECT count(*) FROM activities WHERE action = 'retried'") == 3
+
+
+async def test_links_that_are_tried_again_are_named_somehow(routed: World) -> None:
+    for body in ({}, {"error_code": None}, {"error_code": "NO"}):
+        problem_of(await routed.syncer.post("/v1/links/retry", json=body), 422)
+    problem_of(await routed.writer.post("/v1/links/retry", json={"error_code": "archived"}), 403)
+
+
+async def test_paused_tracker_is_not_asked_for_an_issue(connected: World, github: RunningGithub) -> None:
+    issue = await opened_issue(github, "Paused")
+    task = await unlinked_task(connected)
+    await connected.sql.execute("UPDATE trackers SET state = 'paused'")
+    assert "is paused" in problem_of(await send(connected, task, url=issue["html_url"]), 409).detail
+    await connected.sql.execute("UPDATE trackers SET state = 'ok', blocked_until = now() + interval '1 hour'")
+    answer = await send(connected, task, url=issue["html_url"])
+    assert "is left alone until" in problem_of(answer, 503).detail
+    assert answer.headers["retry-after"]

@@ -1,5 +1,6 @@
 """What a tracker and its projects take, and what they refuse by name."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -8,6 +9,8 @@ from uuid import UUID
 import httpx
 import pytest
 
+from domain.database import transaction
+from domain.trackers.change import lock_project, lock_tracker
 from sandbox.github_process import RunningGithub, start_github
 from tests.api.problems import places_of, problem_of
 from tests.api.test_links import at_github, world_of
@@ -217,3 +220,48 @@ async def test_route_that_moves_keeps_to_the_types_of_its_new_project(routed: Wo
     assert list(places_of(await routed.admin.patch(path, json={"tracker_project_id": str(other)}), 422)) == ["/issue_type"]
     moved = await routed.admin.patch(path, json={"tracker_project_id": str(other), "issue_type": None})
     assert (moved.status_code, moved.json()["tracker_project_id"]) == (200, str(other))
+
+
+async def test_nobody_waits_for_a_slow_tracker(connected: World, github: RunningGithub) -> None:
+    await at_github(github, "faults", operation="get_repository", action="hang", seconds=1.0)
+    adding = asyncio.create_task(connected.admin.post(PROJECTS, json={"key": github.repository}))
+    await asyncio.sleep(0.4)
+    await connected.sql.execute("SELECT id FROM trackers FOR UPDATE NOWAIT")
+    assert not adding.done()
+    assert (await adding).status_code == 200
+
+
+async def test_project_of_a_tracker_that_rests_is_not_looked_up(connected: World, github: RunningGithub) -> None:
+    await connected.sql.execute("UPDATE trackers SET state = 'paused'")
+    assert "is paused" in problem_of(await connected.admin.post(PROJECTS, json={"key": github.repository}), 409).detail
+    await connected.sql.execute("UPDATE trackers SET state = 'ok', blocked_until = now() + interval '1 hour'")
+    assert "is left alone until" in problem_of(await connected.admin.post(PROJECTS, json={"key": github.repository}), 503).detail
+
+
+async def test_webhook_is_stored_while_a_tracker_is_changed(routed: World) -> None:
+    async with transaction(routed.app.state.house.database) as session:
+        await lock_tracker(session, TRACKER_ID)
+        await lock_project(session, TRACKER_ID, PROJECT_ID)
+        await routed.sql.execute("SET lock_timeout = 200")
+        await routed.sql.execute("SELECT 1 FROM trackers, tracker_projects FOR KEY SHARE")
+    await routed.sql.execute("RESET lock_timeout")
+
+
+@pytest.mark.parametrize("base_url", ["https://1.1.1.1", "https://8.8.8.8:8443"])
+async def test_credentials_stay_with_their_host(routed: World, base_url: str) -> None:
+    await routed.sql.execute("UPDATE trackers SET base_url = 'https://8.8.8.8/api/v3'")
+    link_id = UUID((await new_task(routed))["links"][0]["id"])
+    path = f"/v1/trackers/{TRACKER_ID}"
+    assert list(places_of(await routed.admin.patch(path, json={"base_url": base_url}), 422)) == ["/credentials"]
+    body = {"base_url": base_url, "credentials": {"token": "ghp_of_the_new_host"}}
+    assert list(places_of(await routed.admin.patch(path, json=body), 409)) == ["/base_url"]
+    assert await routed.sql.fetchval("SELECT base_url FROM trackers") == "https://8.8.8.8/api/v3"
+    await routed.sql.execute("UPDATE issue_links SET state = 'detached' WHERE id = $1", link_id)
+    assert (await routed.admin.patch(path, json=body)).json()["base_url"] == base_url
+
+
+async def test_path_on_the_same_host_is_changed_with_live_links(routed: World) -> None:
+    await routed.sql.execute("UPDATE trackers SET base_url = 'https://8.8.8.8'")
+    await new_task(routed)
+    answer = await routed.admin.patch(f"/v1/trackers/{TRACKER_ID}", json={"base_url": "https://8.8.8.8:443/api/v3/"})
+    assert (answer.status_code, answer.json()["base_url"]) == (200, "https://8.8.8.8:443/api/v3")

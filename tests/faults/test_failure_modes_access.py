@@ -49,7 +49,14 @@ def github(private_key: rsa.RSAPrivateKey, tmp_path_factory: pytest.TempPathFact
 async def check(meeting: Encounter) -> bool:
     desk = meeting.scene.desk
     act = Act(ActorKind.TOKEN, "a person", now_utc())
-    checking = Checking(desk.database, desk.settings, lambda tracker: connect(tracker, desk.vault, desk.settings), act, desk.bell.ring)
+    checking = Checking(
+        desk.database,
+        desk.settings,
+        lambda tracker: connect(tracker, desk.vault, desk.settings),
+        act,
+        desk.bell.ring,
+        pacer=desk.pacer,
+    )
     checked = await check_tracker(checking, meeting.scene.tracker.id)
     return (await meeting.tracker()).state is TrackerState.OK and checked.account is not None
 

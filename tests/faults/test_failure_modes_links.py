@@ -29,7 +29,12 @@ scene, github, pending, meeting = stage.scene, stage.github, stage.pending, stag
 async def adopt(meeting: Encounter, task_id: UUID, url: str) -> IssueLink:
     desk = meeting.scene.desk
     found = await find_issue(
-        desk.database, url, label_prefix="ft/", connect=lambda tracker: connect(tracker, desk.vault, desk.settings), allow_private=True
+        desk.database,
+        url,
+        label_prefix="ft/",
+        connect=lambda tracker: connect(tracker, desk.vault, desk.settings),
+        allow_private=True,
+        pacer=desk.pacer,
     )
     async with transaction(desk.database) as session:
         return await adopt_issue(session, meeting.scene.act, await lock_task(session, task_id), found)

@@ -14,11 +14,14 @@ from domain.columns import now_utc
 from domain.database import transaction
 from domain.errors import ConflictError, FollowthroughError, ForbiddenError, InvalidError, UnavailableError
 from domain.sync.adopt import Found, adopt_issue, find_issue
+from domain.sync.pace import Pacer
 from domain.sync.remote import kept_remote
 from domain.tasks.change import lock_task
 from domain.trackers.contract import (
     Adapter,
+    Budget,
     Capabilities,
+    Cost,
     Failure,
     Field,
     HookReport,
@@ -109,15 +112,27 @@ def issue_of(number: int, *, title: str = "Raise the pool size", marker: UUID | 
     )
 
 
+def one_read_an_hour(budget: str) -> Capabilities:
+    """What a tracker can do that may be asked once; the budget's name is the test's own, as the limiter outlives it."""
+    narrow = Budget(f"{budget}-{uuid4()}", 1, 3600, {Cost.READ: 1}, burst=2)  # which it begins with half of
+    return replace(CAPABILITIES, pacing=replace(PACING, budgets=(narrow,)))
+
+
 async def be_reachable(world: World) -> None:
     """Gives the tracker an address that needs no look-up, which isn't called either."""
     await world.sql.execute("UPDATE trackers SET base_url = 'https://8.8.8.8' WHERE base_url = 'https://api.github.com'")
 
 
-async def find(world: World, shelf: Shelf, url: str) -> Found:
+def new_pacer(world: World) -> Pacer:
+    """A limiter that remembers no refusal; what it remembers ends with the test."""
+    house = world.app.state.house
+    return Pacer(house.bell.redis, house.database)
+
+
+async def find(world: World, shelf: Shelf, url: str, *, pacer: Pacer | None = None) -> Found:
     await be_reachable(world)
-    database = world.app.state.house.database
-    return await find_issue(database, url, label_prefix="ft/", connect=shelf.adapter, allow_private=False)
+    house = world.app.state.house
+    return await find_issue(house.database, url, label_prefix="ft/", connect=shelf.adapter, allow_private=False, pacer=pacer or house.pacer)
 
 
 async def adopt(world: World, task: dict[str, Any], issue: RemoteIssue) -> IssueLink:
@@ -219,3 +234,33 @@ async def test_gone_issue_that_is_back_is_tried_again_instead(routed: World) -> 
     await routed.sql.execute("UPDATE issue_links SET state = 'gone' WHERE id = $1", link.id)
     with pytest.raises(ConflictError, match="try that link again"):
         await adopt(routed, second, issue_of(7))
+
+
+async def test_private_project_looks_like_one_that_is_not_there(routed: World) -> None:
+    url = "https://github.com/acme/private/issues/7"
+    told = []
+    for shelf in (Shelf(), Shelf(projects={"1": Project("1", "acme/private", "https://github.com/acme/private")})):
+        with pytest.raises(InvalidError) as caught:
+            await find(routed, shelf, url)
+        told.append((caught.value.detail, caught.value.places))
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize(
+    ("column", "expected", "says"),
+    [("state = 'paused'", ConflictError, "is paused"), ("blocked_until = now() + interval '1 hour'", UnavailableError, "left alone until")],
+)
+async def test_tracker_that_rests_is_not_asked(routed: World, column: str, expected: type[FollowthroughError], says: str) -> None:
+    await routed.sql.execute(f"UPDATE trackers SET {column}")
+    shelf = Shelf(failing={"fetch": failed(Failure.DEFINITE, "asked", 500)})
+    with pytest.raises(expected, match=says):
+        await find(routed, shelf, "https://github.com/acme/shop/issues/7")
+    assert shelf.closed == 1
+
+
+async def test_reading_takes_its_turn(routed: World) -> None:
+    shelf = Shelf({"7": issue_of(7)}, capabilities=one_read_an_hour("adoptions"))
+    pacer = new_pacer(routed)
+    await find(routed, shelf, "https://github.com/acme/shop/issues/7", pacer=pacer)
+    with pytest.raises(UnavailableError, match="can't be asked before"):
+        await find(routed, shelf, "https://github.com/acme/shop/issues/7", pacer=pacer)

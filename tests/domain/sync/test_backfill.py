@@ -1,6 +1,7 @@
 """What a backfill plans, and what it does when the world has moved on meanwhile."""
 
-from dataclasses import dataclass, field
+import asyncio
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,7 +15,8 @@ from domain.columns import now_utc
 from domain.database import transaction
 from domain.errors import ConflictError, FollowthroughError, ForbiddenError, UnavailableError
 from domain.sync.adopt import MOST_PAGES
-from domain.sync.backfill import Action, Office, Plan, Wish, plan_backfill
+from domain.sync.backfill import Action, Office, Plan, plan_backfill
+from domain.sync.choose_tasks import Wish
 from domain.sync.claim import Claim
 from domain.sync.local import local_fields
 from domain.sync.remote import as_json
@@ -58,7 +60,7 @@ def listed(number: int, title: str, *, marker: UUID | None = None, state: str = 
 
 def office(world: World, shelf: Shelf) -> Office:
     house = world.app.state.house
-    return Office(house.database, house.settings, shelf.adapter)
+    return Office(house.database, house.settings, shelf.adapter, house.pacer)
 
 
 async def plan(world: World, shelf: Shelf, **wish: Any) -> Plan:
@@ -182,3 +184,58 @@ async def test_estimate_follows_the_pace(routed: World) -> None:
     for number in range(9):
         await unlinked_task(routed, f"Alone {number}")
     assert (await plan(routed, Listed())).hours == 9 / 450
+
+
+async def test_tasks_beyond_the_limit_come_next(routed: World) -> None:
+    linked = await new_task(routed, title="Linked")
+    await in_step(routed, linked)
+    for number in range(3):
+        await unlinked_task(routed, f"Alone {number}")
+    first = await plan(routed, Listed(), limit=2)
+    assert [step.task.title for step in first.steps] == ["Alone 0", "Alone 1"]
+    assert first.notes[0].startswith("2 more tasks match; 1 of them still need an issue")
+    await run(routed, first)
+    second = await plan(routed, Listed(), limit=2)
+    assert {step.task.title: step.action for step in second.steps} == {"Alone 2": Action.CREATE, "Linked": Action.UNCHANGED}
+    assert second.notes[0].startswith("2 more tasks match, none of which needs a new issue")
+    await run(routed, second)
+    assert (await plan(routed, Listed())).notes == []
+
+
+async def test_tasks_that_nothing_is_done_with_use_the_limit_last(routed: World) -> None:
+    await new_task(routed, title="Ended")
+    await routed.sql.execute("UPDATE issue_links SET state = 'detached'")
+    await routed.sql.execute("UPDATE routes SET priority = 'P1'")
+    await unlinked_task(routed, "Unrouted")
+    await unlinked_task(routed, "Routed")
+    await routed.sql.execute("UPDATE tasks SET priority = 'P1' WHERE title IN ('Ended', 'Routed')")
+    assert [step.task.title for step in (await plan(routed, Listed(), limit=1)).steps] == ["Routed"]
+    assert actions(await plan(routed, Listed())) == ["unchanged", "unrouted", "create"]
+
+
+@pytest.mark.parametrize(
+    ("column", "expected", "says"),
+    [("state = 'paused'", ConflictError, "is paused"), ("blocked_until = now() + interval '1 hour'", UnavailableError, "left alone until")],
+)
+async def test_tracker_that_rests_is_not_listed(routed: World, column: str, expected: type[FollowthroughError], says: str) -> None:
+    await unlinked_task(routed)
+    await routed.sql.execute(f"UPDATE trackers SET {column}")
+    shelf = Listed()
+    with pytest.raises(expected, match=f"acme/shop can't be listed: .*{says}"):
+        await plan(routed, shelf)
+    assert (shelf.asked, shelf.closed) == (0, 1)
+    assert (await plan(routed, shelf, adopt_same_title=False)).counts()["create"] == 1
+
+
+async def test_list_without_an_end_takes_too_long(routed: World) -> None:
+    class Slow(Listed):
+        async def changed(self, place: Place, **_: Any) -> SweepPage:
+            await asyncio.sleep(60)
+            raise AssertionError
+
+    await unlinked_task(routed)
+    await be_reachable(routed)
+    shelf = Slow()
+    with pytest.raises(UnavailableError, match="took too long: narrow it"):
+        await plan_backfill(replace(office(routed, shelf), deadline_seconds=0.3), Wish())
+    assert shelf.closed == 1

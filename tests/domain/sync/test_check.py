@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -17,7 +18,7 @@ from domain.sync.check import Checked, Checking, check_tracker
 from domain.sync.findings import Finding
 from domain.trackers.contract import Adapter, FailedDelivery, Failure, HookReport, Quota, TrackerError
 from domain.trackers.table import Tracker
-from tests.domain.sync.test_adopt import SHOP, Shelf, be_reachable, failed
+from tests.domain.sync.test_adopt import SHOP, Shelf, be_reachable, failed, new_pacer, one_read_an_hour
 from tests.people_and_places import NOBODY, TRACKER_ID, World, new_task
 
 
@@ -25,7 +26,9 @@ async def check(world: World, shelf: Shelf, *, connect: Callable[[Tracker], Adap
     await be_reachable(world)
     house = world.app.state.house
     act = Act(ActorKind.TOKEN, "a person", now_utc())
-    checking = Checking(house.database, house.settings, connect or shelf.adapter, act, _silent, deadline_seconds=seconds)
+    checking = Checking(
+        house.database, house.settings, connect or shelf.adapter, act, _silent, deadline_seconds=seconds, pacer=new_pacer(world)
+    )
     return await check_tracker(checking, TRACKER_ID)
 
 
@@ -154,6 +157,52 @@ async def test_unknown_tracker_is_not_found(routed: World) -> None:
     house = routed.app.state.house
     act = Act(ActorKind.TOKEN, "a person", now_utc())
     with pytest.raises(NotFoundError):
-        await check_tracker(Checking(house.database, house.settings, Shelf().adapter, act, _silent), NOBODY)
+        await check_tracker(Checking(house.database, house.settings, Shelf().adapter, act, _silent, pacer=house.pacer), NOBODY)
     async with transaction(house.database) as session:
         assert await session.get(Tracker, TRACKER_ID) is not None
+
+
+async def test_check_takes_its_turns(routed: World) -> None:
+    checked = await check(routed, Shelf(capabilities=one_read_an_hour("checks")), seconds=1)
+    (finding,) = [finding for finding in checked.findings if not finding.ok]
+    assert (finding.name, finding.subject) == ("limit", "acme/shop")
+    assert "can't be asked before" in finding.text
+
+
+async def test_tracker_that_asked_for_a_pause_is_not_called(routed: World) -> None:
+    await routed.sql.execute("UPDATE trackers SET blocked_until = now() + interval '1 hour'")
+    shelf = Shelf()
+    checked = await check(routed, shelf)
+    assert (checked.account, bad(checked), shelf.closed) == (None, ["limit"], 0)
+    await routed.sql.execute("UPDATE trackers SET failures = 5")
+    assert (await check(routed, shelf)).account == "followthrough-bot"
+
+
+async def stuck_links(world: World, *codes: str) -> list[UUID]:
+    """Links of tasks that need attention, each for its reason; the last one has no issue yet."""
+    ids = [UUID((await new_task(world, title=code))["links"][0]["id"]) for code in codes]
+    for number, (link_id, code) in enumerate(zip(ids, codes, strict=True)):
+        await world.sql.execute(
+            """UPDATE issue_links SET state = 'needs_attention', due_at = NULL, remote_id = $2, error_code = $3, error_text = 'No.',
+               error_since = now(), error_count = 3, attempts = 3 WHERE id = $1""",
+            link_id,
+            str(number) if number < len(codes) - 1 else None,
+            code,
+        )
+    return ids
+
+
+async def states(world: World, ids: list[UUID]) -> list[tuple[str, bool, str | None]]:
+    rows = await world.sql.fetch("SELECT id, state, due_at IS NOT NULL AS due, error_code FROM issue_links")
+    found = {row["id"]: (row["state"], row["due"], row["error_code"]) for row in rows}
+    return [found[link_id] for link_id in ids]
+
+
+async def test_links_go_on_once_their_project_can_be_written_again(routed: World) -> None:
+    ids = await stuck_links(routed, "archived", "invalid", "forbidden")
+    stuck = [("needs_attention", False, code) for code in ("archived", "invalid", "forbidden")]
+    for project in (replace(SHOP, writable=False), replace(SHOP, issues_enabled=False)):
+        await check(routed, Shelf(projects={"4711": project}))
+        assert await states(routed, ids) == stuck
+    await check(routed, Shelf())
+    assert await states(routed, ids) == [("linked", True, None), stuck[1], ("pending", True, None)]
