@@ -68,7 +68,7 @@ _TASK_COLUMNS = (
 _LINK_COLUMNS = (
     *("id", "task_id", "tracker_project_id", "label_prefix", "marker", "state", "remote_id", "remote_key", "url", "base", "notes"),
     *("desired_version", "pushed_version", "attempts", "probes", "fence", "error_count"),
-    *("background", "local", "flips", "comments_due", "comments_seen"),
+    *("background", "local", "flips", "comments_due", "comments_seen", "bystanders"),
 )
 
 
@@ -113,6 +113,7 @@ def _links(task_ids: list[UUID], project: UUID) -> Iterator[tuple[Any, ...]]:
             "[]",
             False,
             0,
+            "[]",
             *_AGES,
         )
 

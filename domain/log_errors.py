@@ -30,6 +30,8 @@ def headline(error: BaseException) -> str:
     kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
     if isinstance(error, TellableError):
         return f"{kind}: {error.telling}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{kind}: {error.strerror}"  # the system's own words: a port in use, a host that is away
     facts = _FACTS if isinstance(error, asyncpg.PostgresError) else ()
     return " ".join([kind, *(f"{name}={value}" for name in facts if (value := getattr(error, name, None)))])
 

@@ -138,7 +138,8 @@ HOSTILE = {
 def test_hostile_text_is_read_in_linear_time(piece: str, prefix: str) -> None:
     # 128 KiB against 32 KiB: four times the time if linear, sixteen if quadratic; small times are noise.
     small, large = (prefix + repeated(piece, size) for size in (MIB // 32, MIB // 8))
-    assert seconds(large) <= 9 * seconds(small) + 0.2
+    # What is quadratic is so each time; what is disturbed by others is not.
+    assert any(seconds(large) <= 9 * seconds(small) + 0.2 for _ in range(3))
 
 
 def test_deep_lists_with_text_are_cut_with_a_warning() -> None:

@@ -43,11 +43,11 @@ INSERT INTO trackers (id, kind, name, base_url, credentials, webhook_secret, sta
 INSERT INTO tracker_projects (id, tracker_id, remote_id, key, url, details, version, created_at, updated_at)
     VALUES (md5('project')::uuid, md5('tracker')::uuid, '1', 'a/b', 'https://github.com/a/b', '{{}}', 1, now(), now());
 INSERT INTO issue_links (id, task_id, tracker_project_id, label_prefix, marker, state, remote_id, base, notes, desired_version,
-        pushed_version, attempts, probes, fence, error_count, background, local, flips, comments_due, comments_seen, version,
-        created_at, updated_at)
+        pushed_version, attempts, probes, fence, error_count, background, local, flips, comments_due, comments_seen, bystanders,
+        version, created_at, updated_at)
     SELECT md5('link' || id)::uuid, id, md5('project')::uuid, 'ft/', md5('marker' || id)::uuid,
         CASE WHEN n % 200 = 1 THEN 'needs_attention' ELSE 'linked' END, n::text, '{{}}', '{{}}', 1, 1, 0, 0, 0, 0, false, '{{}}',
-        '[]', false, 0, 1, now(), now()
+        '[]', false, 0, '[]', 1, now(), now()
     FROM (SELECT id, row_number() OVER () AS n FROM tasks) t;
 ANALYZE;
 """
