@@ -14,6 +14,7 @@ import asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import configure_mappers
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 STATEMENT_TIMEOUT_MS = 15_000
@@ -120,6 +121,8 @@ def load_tables() -> None:
         import_module(f"domain.{path.parent.name}.table")
     import_module("domain.trackers.link")
     import_module("domain.trackers.route")
+    # Rows are also made without a session (see `domain.sync.bare_rows`), which would come too early for the mappers otherwise.
+    configure_mappers()
 
 
 def sqlalchemy_url(url: str) -> str:

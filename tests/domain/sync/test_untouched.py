@@ -1,6 +1,8 @@
 """What is written without a session: only where nobody else wrote the rows since they were read."""
 
 import asyncio
+import subprocess
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -132,3 +134,14 @@ async def test_tracker_without_tokens_for_a_new_issue_keeps_its_link_unclaimed(s
     database, tracker_id = scene.desk.database, scene.tracker.id
     assert await claim_untroubled(database, scene.link.id, at=now_utc(), lease=LEASE, closed=[tracker_id]) is None
     assert (await scene.read()).fence == 0
+
+
+def test_rows_can_be_read_without_a_session_from_the_first_moment_on() -> None:
+    """In a process of its own, since any session of this one may have made the mappers ready."""
+    code = (
+        "from domain.database import load_tables; load_tables();"
+        "from domain.sync.untouched import LINKS;"
+        "row = LINKS.read(tuple(None for _ in LINKS.names)); row.due_at = None; print(row.state)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "None\n", "")
