@@ -246,7 +246,7 @@ class LinkController(Controller):
         """Makes links due that need attention, for example all that one repository refused; at most 10,000, again for the rest."""
         if data.error_code is None and data.tracker_project_id is None and data.tracker_id is None:
             detail = "give error_code, tracker_project_id or tracker_id"
-            raise InvalidError("This says of no link that it is meant.", pointer("", detail))
+            raise InvalidError("Which links are to be tried again?", pointer("", detail))
         retried = await retry_links(
             session,
             act_of(request),
