@@ -9,6 +9,7 @@ from domain.columns import now_utc
 from domain.database import transaction
 from domain.sync.ages import ages_of
 from domain.sync.assign import UNKNOWN_ASSIGNEE, person_of
+from domain.sync.call import make_call
 from domain.sync.claim import Claim, note_error, own_link, own_task, release
 from domain.sync.desk import Desk, act_for
 from domain.sync.disagree import note_conflicts
@@ -67,9 +68,7 @@ async def agree(desk: Desk, claim: Claim) -> datetime | None:
         if push is None:
             turn.refund()
             return due_at
-        sent = await _send(claim, push)
-        if isinstance(sent, TrackerError):
-            turn.limited(sent)
+        sent = await make_call(turn, push.operation, lambda: claim.adapter.update(claim.place, push.issue, push.wire))
     return await _note_outcome(desk, claim, push, sent)
 
 
@@ -96,16 +95,6 @@ async def _rest(desk: Desk, claim: Claim) -> datetime | None:
             return None
         await settle(session, claim, link, version=claim.link.desired_version, at=now)
         return link.due_at
-
-
-async def _send(claim: Claim, push: Push) -> Receipt | TrackerError:
-    await reached(Step.AFTER_JOURNAL, push.operation)
-    try:
-        receipt = await claim.adapter.update(claim.place, push.issue, push.wire)
-    except TrackerError as error:
-        return error
-    await reached(Step.AFTER_RESPONSE, push.operation)
-    return receipt
 
 
 async def _merge(desk: Desk, claim: Claim, seen: Seen, *, comments: Fetched, may_push: bool) -> tuple[Push | None, datetime | None]:

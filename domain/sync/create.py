@@ -11,6 +11,7 @@ from domain.columns import now_utc, touch
 from domain.database import transaction
 from domain.metrics import SYNC_LAG
 from domain.sync.assign import narrow, widen
+from domain.sync.call import make_call
 from domain.sync.claim import Claim, own_link, own_task, release
 from domain.sync.desk import Desk
 from domain.sync.dropped import note_dropped, note_refused, say
@@ -55,9 +56,7 @@ async def create_issue(desk: Desk, claim: Claim) -> datetime | None:
         if sending is None:
             turn.refund()
             return None
-        outcome = await _send(claim, sending)
-        if isinstance(outcome, TrackerError):
-            turn.limited(outcome)
+        outcome = await make_call(turn, Operation.CREATE, lambda: claim.adapter.create(claim.place, sending.draft))
     return await _note_outcome(desk, claim, sending, outcome)
 
 
@@ -105,16 +104,6 @@ def _draw_up(claim: Claim, task: Task, link: IssueLink, local: Local, *, at: dat
     assigned: Fields = sent | {Field.ASSIGNEE: widen(sent.get(Field.ASSIGNEE), {}, instead_of=None)}
     draft = Draft(link.marker, assigned, link.issue_type)
     return Sending(attempt, draft, sent, str(local.fields[Field.STATUS]), link.desired_version, task.updated_at)
-
-
-async def _send(claim: Claim, sending: Sending) -> Receipt | TrackerError:
-    await reached(Step.AFTER_JOURNAL, Operation.CREATE)
-    try:
-        receipt = await claim.adapter.create(claim.place, sending.draft)
-    except TrackerError as error:
-        return error
-    await reached(Step.AFTER_RESPONSE, Operation.CREATE)
-    return receipt
 
 
 async def _note_outcome(desk: Desk, claim: Claim, sending: Sending, outcome: Receipt | TrackerError) -> datetime | None:

@@ -10,6 +10,7 @@ from domain.columns import now_utc
 from domain.database import transaction
 from domain.metrics import SYNC_HEALED
 from domain.sync.assign import narrow
+from domain.sync.call import make_call
 from domain.sync.desk import Desk, act_for
 from domain.sync.found import Copy, in_order
 from domain.sync.journal import begin_attempt, end_badly, end_well
@@ -18,7 +19,7 @@ from domain.sync.remote import as_json, from_json, keep_remote, kept_remote
 from domain.sync.steps import Step, reached
 from domain.sync.table import Operation, SyncAttempt
 from domain.sync.visit import Visit, background_read, own_project
-from domain.trackers.contract import Cost, Field, Receipt, RemoteIssue, TrackerError
+from domain.trackers.contract import Cost, Field, Fields, Receipt, RemoteIssue, TrackerError
 from domain.trackers.link import IssueLink, LinkState, mark_due
 
 CLOSED = frozenset({"done", "cancelled", "duplicate"})
@@ -93,15 +94,13 @@ async def _close(desk: Desk, visit: Visit, link: IssueLink, issue: RemoteIssue) 
         if attempt is None:
             turn.refund()
             return
-        await reached(Step.AFTER_JOURNAL, Operation.CLOSE_DUPLICATE)
-        try:
-            receipt = await visit.adapter.update(place, issue, {Field.STATUS: "duplicate"})
-        except TrackerError as error:
-            async with transaction(desk.database) as session:
-                await end_badly(session, attempt, error, kind=visit.tracker.kind, at=now_utc())
-            raise
-        await reached(Step.AFTER_RESPONSE, Operation.CLOSE_DUPLICATE)
-    await _note_closed(desk, visit, link, attempt=attempt, receipt=receipt)
+        closing: Fields = {Field.STATUS: "duplicate"}
+        sent = await make_call(turn, Operation.CLOSE_DUPLICATE, lambda: visit.adapter.update(place, issue, closing))
+    if isinstance(sent, TrackerError):
+        async with transaction(desk.database) as session:
+            await end_badly(session, attempt, sent, kind=visit.tracker.kind, at=now_utc())
+        raise sent
+    await _note_closed(desk, visit, link, attempt=attempt, receipt=sent)
 
 
 async def _write_down(desk: Desk, visit: Visit, seen: IssueLink, issue: RemoteIssue) -> SyncAttempt | None:

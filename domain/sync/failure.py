@@ -7,9 +7,11 @@ from uuid import UUID
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from domain.columns import touch
+from domain.columns import now_utc, touch
+from domain.database import transaction
 from domain.sync.breaker import OUTAGES, note_answer, note_outage
-from domain.sync.claim import Claim, note_error, release
+from domain.sync.claim import Claim, note_error, own_link, release
+from domain.sync.desk import Desk
 from domain.sync.pace_ceiling import halved
 from domain.sync.waiting import close_entries
 from domain.trackers.contract import Failure, Pacing, TrackerError
@@ -49,6 +51,17 @@ async def note_failure(session: AsyncSession, claim: Claim, link: IssueLink, err
     if link.state in AT_REST:
         await close_entries(session, link, at=at)
     release(link, due_at=due_at)
+
+
+async def note_failed_call(desk: Desk, claim: Claim, error: TrackerError) -> datetime | None:
+    """Does the same in a transaction of its own, if the link is still the claim's; gives when the link is due again."""
+    now = now_utc()
+    async with transaction(desk.database, desk.bell.ring) as session:
+        link = await own_link(session, claim)
+        if link is None:
+            return None
+        await note_failure(session, claim, link, error, at=now)
+        return link.due_at
 
 
 async def note_tracker_failure(

@@ -11,7 +11,7 @@ from domain.database import transaction
 from domain.sync.assign import agreed_after, assigned_in
 from domain.sync.claim import Claim, note_error, own_link, release
 from domain.sync.desk import Desk, act_for
-from domain.sync.failure import clear_error, note_failure
+from domain.sync.failure import clear_error, note_failed_call
 from domain.sync.merge import canon_all
 from domain.sync.remote import as_json, keep_remote
 from domain.sync.waiting import close_entries
@@ -44,16 +44,7 @@ async def note_unseen(desk: Desk, claim: Claim, error: TrackerError) -> datetime
         return await _follow(desk, claim, error.moved_to)
     if error.failure is Failure.GONE and claim.link.probes >= 1:
         error = await _look_at_project(desk, claim) or error
-    return await _note(desk, claim, error)
-
-
-async def _note(desk: Desk, claim: Claim, error: TrackerError) -> datetime | None:
-    now = now_utc()
-    async with transaction(desk.database, desk.bell.ring) as session:
-        link = await own_link(session, claim)
-        if link is not None:
-            await note_failure(session, claim, link, error, at=now)
-        return link.due_at if link is not None else None
+    return await note_failed_call(desk, claim, error)
 
 
 async def _look_at_project(desk: Desk, claim: Claim) -> TrackerError | None:
@@ -76,7 +67,7 @@ async def _follow(desk: Desk, claim: Claim, moved_to: str) -> datetime | None:
         project = await _project(desk, claim, where)
         issue = await _read(desk, claim, project, remote_id) if project else None
     except TrackerError as error:
-        return await _note(desk, claim, error)
+        return await note_failed_call(desk, claim, error)
     now = now_utc()
     async with transaction(desk.database, desk.bell.ring) as session:
         link = await own_link(session, claim)

@@ -10,6 +10,7 @@ from domain.columns import now_utc
 from domain.comments.table import Comment, CommentPost, PostState
 from domain.comments.write import public_name
 from domain.database import transaction
+from domain.sync.call import make_call
 from domain.sync.claim import Claim, own_link
 from domain.sync.desk import Desk
 from domain.sync.journal import begin_attempt, end_badly, end_well
@@ -85,11 +86,8 @@ async def _send(desk: Desk, claim: Claim, post: CommentPost) -> bool:
             turn.refund()
             return False
         attempt, text = written
-        await reached(Step.AFTER_JOURNAL, OPERATION)
-        sent = await _call(claim, post, text)
-        if isinstance(sent, TrackerError):
-            turn.limited(sent)
-    await reached(Step.AFTER_RESPONSE, OPERATION)
+        remote_id = str(claim.link.remote_id)
+        sent = await make_call(turn, OPERATION, lambda: claim.adapter.comment(claim.place, remote_id, body=text, marker=post.id))
     return await _note_outcome(desk, claim, post, attempt=attempt, sent=sent)
 
 
@@ -115,13 +113,6 @@ async def _load(session: AsyncSession, post: CommentPost) -> CommentPost:
 def _text(comment: Comment) -> str:
     name = neutralise(_MARKS.sub(r"\\\1", public_name(comment.author)))
     return f"**{name} in Followthrough:**\n\n{neutralise(comment.body)}"
-
-
-async def _call(claim: Claim, post: CommentPost, text: str) -> CommentReceipt | TrackerError:
-    try:
-        return await claim.adapter.comment(claim.place, str(claim.link.remote_id), body=text, marker=post.id)
-    except TrackerError as error:
-        return error
 
 
 async def _note_outcome(desk: Desk, claim: Claim, post: CommentPost, *, attempt: SyncAttempt, sent: CommentReceipt | TrackerError) -> bool:

@@ -12,7 +12,7 @@ from domain.metrics import SYNC_HEALED
 from domain.sync.breaker import note_answer
 from domain.sync.claim import Claim, own_link, release
 from domain.sync.desk import Desk
-from domain.sync.failure import clear_error, note_failure
+from domain.sync.failure import clear_error, note_failed_call
 from domain.sync.remote import FOUND, issue_as_json, keep_remote
 from domain.sync.table import InboxEntry
 from domain.trackers.contract import Cost, RemoteIssue, TrackerError
@@ -34,7 +34,7 @@ async def resolve_unknown(desk: Desk, claim: Claim) -> datetime | None:
         async with desk.pacer.turn(claim.tracker, claim.adapter.capabilities.pacing, Cost.READ, background=True):
             found = await claim.adapter.find(claim.place, markers, since=since)
     except TrackerError as error:
-        return await _note_failure(desk, claim, error)
+        return await note_failed_call(desk, claim, error)
     for link in others:
         await _note_other(desk, claim, link, found.get(link.marker))
     return await _note_probe(desk, claim, found.get(claim.link.marker))
@@ -111,12 +111,3 @@ def found_entry(claim: Claim, link: IssueLink, issue: RemoteIssue, *, at: dateti
         payload=issue_as_json(issue),
         received_at=at,
     )
-
-
-async def _note_failure(desk: Desk, claim: Claim, error: TrackerError) -> datetime | None:
-    now = now_utc()
-    async with transaction(desk.database, desk.bell.ring) as session:
-        link = await own_link(session, claim)
-        if link is not None:
-            await note_failure(session, claim, link, error, at=now)
-        return link.due_at if link is not None else None

@@ -351,7 +351,7 @@ class WebhookReader(Protocol):
         """Checks the signature over the raw bytes in constant time against each secret. Header names are lower case."""
         ...
 
-    def hint(self, body: bytes, headers: Mapping[str, str], *, label_prefix: str = "") -> Hint:
+    def hint(self, body: bytes, headers: Mapping[str, str]) -> Hint:
         """Reads what the webhook says; raises MalformedError where it isn't what the tracker documents."""
         ...
 

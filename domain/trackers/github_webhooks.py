@@ -68,7 +68,7 @@ class GitHubWebhooks:
         signatures = [f"sha256={hmac.new(secret, body, hashlib.sha256).hexdigest()}".encode() for secret in usable]
         return any([hmac.compare_digest(given, signature) for signature in signatures])  # noqa: C419 - compare all
 
-    def hint(self, body: bytes, headers: Mapping[str, str], *, label_prefix: str = "") -> Hint:
+    def hint(self, body: bytes, headers: Mapping[str, str]) -> Hint:
         """Reads which issue a webhook is about; an event or a pull request that isn't ours gives a hint without one."""
         event, delivery_id = _header(headers, "x-github-event"), _header(headers, "x-github-delivery")
         payload = _decode(body)
@@ -80,7 +80,7 @@ class GitHubWebhooks:
             delivery_id,
             project_remote_id=str(read.repository.id),
             remote_id=str(read.issue["number"]),
-            issue=_read_state(event, read, Place("", label_prefix)),
+            issue=_read_state(event, read, Place("", "")),
         )
 
     def reread(self, event: str, payload: Mapping[str, Any], *, place: Place) -> RemoteIssue | None:
